@@ -66,7 +66,7 @@ CREATE TABLE override (
 );
 
 -- Stops all acting of an account; kept as a log, the newest row rules.
-CREATE TABLE freeze (
+CREATE TABLE account_freeze ( -- FREEZE alone is a keyword
     account_id bigint NOT NULL REFERENCES account (id),
     number     integer NOT NULL CHECK (number >= 1),
     frozen     boolean NOT NULL,
@@ -118,4 +118,4 @@ CREATE TABLE delivery_attempt (
 );
 
 -- +goose Down
-DROP TABLE delivery_attempt, delivery, webhook, freeze, override, decision, surge_transition, surge;
+DROP TABLE delivery_attempt, delivery, webhook, account_freeze, override, decision, surge_transition, surge;
