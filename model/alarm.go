@@ -1,0 +1,101 @@
+package model
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+// Alarm is a peaks-over-threshold test on raw counts. The model's own tail is a poor alarm: it is
+// multiplicative, so three mentions in a quiet night look as odd as an explosion at noon.
+//
+//	v    ← v · e^(±step)            tracks the q-quantile of x, q = 0.995, step 2 %
+//	w    = log((x+1)/(v+1))         excess over it
+//	H    ← H + 0.02 (min(w, 4H) − H) when w > 0      Hill estimate of the tail (Hill 1975)
+//	a    = w/H                      severity, about −log of the conditional tail probability
+//	env  ← max(a, env·e^(−1/T))     T = 24 h; it emits only above the envelope
+type Alarm struct {
+	level, hill, envelope float64
+	n, warm               int
+	decay                 float64
+}
+
+const (
+	alarmQuantile = .995
+	alarmStep     = .02
+	alarmMagic    = "SCal"
+)
+
+// NewAlarm returns an alarm for counts of stepSeconds each. It stays silent for its first day.
+func NewAlarm(stepSeconds int) *Alarm {
+	step := float64(max(1, stepSeconds))
+	return &Alarm{hill: .5, decay: math.Exp(-step / day), warm: max(20, int(min(day/step, 300)))}
+}
+
+// Step takes the count of one step in. severity ≤ 0 is nothing unusual; emit is true when it exceeds the
+// decaying envelope of earlier ones.
+func (a *Alarm) Step(x float64) (severity float64, emit bool) {
+	if math.IsNaN(x) || x < 0 {
+		a.envelope *= a.decay
+		return 0, false
+	}
+	x = min(x, largestCount)
+	a.n++
+	w := math.Log((x + 1) / (a.level + 1))
+	severity = w / a.hill
+	// The level climbs q/(1−q) times as fast as it falls; early on both steps are larger.
+	step := max(alarmStep, 1/float64(a.n+1))
+	if x > a.level {
+		a.level = (a.level+1)*math.Exp(step*alarmQuantile) - 1
+		a.level = min(a.level, max(x, 0))
+	} else {
+		a.level = max((a.level+1)*math.Exp(-step*(1-alarmQuantile))-1, 0)
+	}
+	if w > 0 {
+		a.hill = max(a.hill+.02*(min(w, 4*a.hill)-a.hill), .05)
+	}
+	a.envelope *= a.decay
+	if severity > a.envelope {
+		emit = severity > 0 && a.n > a.warm
+		a.envelope = severity
+	}
+	return severity, emit
+}
+
+func (a *Alarm) snapshot(c *codec) {
+	c.num(&a.level)
+	c.num(&a.hill)
+	c.num(&a.envelope)
+	c.num(&a.decay)
+	c.whole(&a.n)
+	c.whole(&a.warm)
+}
+
+// MarshalBinary returns a snapshot of the alarm.
+func (a *Alarm) MarshalBinary() ([]byte, error) {
+	b := append([]byte(nil), alarmMagic...)
+	b = binary.LittleEndian.AppendUint16(b, snapshotVersion)
+	b = append(b, make([]byte, snapshotHead-6)...)
+	c := codec{buf: b}
+	a.snapshot(&c)
+	b = c.buf
+	binary.LittleEndian.PutUint32(b[snapshotHead-4:], uint32(len(b)-snapshotHead))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
+}
+
+// UnmarshalBinary restores a snapshot; after an error the alarm is as it was.
+func (a *Alarm) UnmarshalBinary(b []byte) error {
+	body, err := unseal(b, alarmMagic, 0)
+	if err != nil {
+		return fmt.Errorf("restoring an alarm: %w", err)
+	}
+	var fresh Alarm
+	c := codec{buf: body, reading: true}
+	fresh.snapshot(&c)
+	if c.short || len(c.buf) != 0 {
+		return fmt.Errorf("restoring an alarm: %w", ErrSnapshotDamaged)
+	}
+	*a = fresh
+	return nil
+}

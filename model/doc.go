@@ -1,0 +1,35 @@
+// Package model forecasts one series of counts: its quantiles at every lead, the highest value in a
+// window, and the risk that this passes a level. It is pure numerics: no clock, no names, no storage.
+//
+// # What happens in a step
+//
+// Let y be the count of a step and z = log(1+y). Everything below lives on the scale of z.
+//
+//	profile    S_t      what time of day and time of week usually bring             profile.go
+//	residual   r_t      z_t − S_t
+//	memories   s_k      exponential means of r over τ_k steps, short to a week      memory.go
+//	recent              the last values, running means, the same time yesterday     recent.go
+//	experts    c_j(h)   ways to say z_{t+h}: last value, mean, profile + level …    experts.go
+//	ridge      β_h      an expert that weighs memories, learnt for each lead        ridge.go
+//	scale      σ_h      how wrong we expect to be now                               scale.go
+//	trackers   q_j(p)   quantiles of (z − c_j)/σ, each followed online              tracker.go
+//	mixture    w_j      weights of the experts for each group of levels             mixture.go
+//	horizon             the maximum of a window, and P(max > C)                     horizon.go, stack.go
+//
+// When a step arrives, each forecast made for it earlier is first judged and learnt from (lead.go);
+// then profile and memories take the value in; then new forecasts are made. So no forecast can know
+// its future: what was made at step t used nothing after t.
+//
+// # Promises
+//
+//   - The same steps give the same bits, also across a snapshot and restore (snapshot.go).
+//   - Step and Forecast allocate nothing, and every number they give is finite.
+//   - Quantiles rise with the level; Risk falls with the capacity and rises with the horizon.
+//   - A missing step teaches nothing; a saturated step (a lower bound) teaches only upwards.
+//
+// Sources are named beside each equation. Constants come from public series of tweets, web logs, page
+// views and taxi rides; docs/decisions says which were tried.
+package model
+
+// Version names the arithmetic: forecasts of one version can be reproduced from the same steps.
+const Version = "1"

@@ -1,0 +1,58 @@
+package model
+
+import "math"
+
+// Forecast is what a Series says at its last step. Reuse one: filling it then allocates nothing.
+type Forecast struct {
+	Q            [][]float64 // [lead][level], value of the step that far ahead
+	MaxQ         [][]float64 // [horizon][level], highest Z over 1..h
+	Profile      []float64   // usual value at the last step + k·ProfileSteps, k = 0, 1, …
+	ProfileSteps int         // spacing of Profile in steps
+}
+
+// profilePoints is how finely the usual course up to the longest lead is told.
+const profilePoints = 96
+
+// Forecast fills f from the last step.
+func (s *Series) Forecast(f *Forecast) {
+	f.Q = fit(f.Q, len(s.leads), len(s.levels))
+	for i := range s.leads {
+		for k, z := range s.leads[i].q {
+			f.Q[i][k] = math.Expm1(z)
+		}
+	}
+	f.MaxQ = fit(f.MaxQ, len(s.horizons), len(s.levels))
+	s.curves()
+	for i := range s.horizons {
+		for k, p := range s.levels {
+			f.MaxQ[i][k] = math.Expm1(s.maxZ(i, p))
+			if k > 0 {
+				f.MaxQ[i][k] = max(f.MaxQ[i][k], f.MaxQ[i][k-1])
+			}
+		}
+	}
+	longest := s.leads[len(s.leads)-1].h
+	f.ProfileSteps = max(1, (longest+profilePoints-1)/profilePoints)
+	n := longest/f.ProfileSteps + 2
+	if cap(f.Profile) < n {
+		f.Profile = make([]float64, n)
+	}
+	f.Profile = f.Profile[:n]
+	for k := range f.Profile {
+		at := s.unix + int64(k*f.ProfileSteps)*int64(s.c.StepSeconds)
+		z := s.profile.at(s.clock.local(at)) + s.profile.level
+		f.Profile[k] = math.Expm1(min(max(z, 0), s.ceiling))
+	}
+}
+
+func fit(m [][]float64, rows, columns int) [][]float64 {
+	if len(m) == rows && (rows == 0 || len(m[0]) == columns) {
+		return m
+	}
+	all := make([]float64, rows*columns)
+	m = make([][]float64, rows)
+	for i := range m {
+		m[i] = all[i*columns : (i+1)*columns : (i+1)*columns]
+	}
+	return m
+}

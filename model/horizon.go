@@ -1,0 +1,268 @@
+package model
+
+import "math"
+
+// horizon forecasts M, the maximum of Z over the steps 1..h. A pointwise probability says too little of
+// it and independence too much, so the maximum is followed itself, in three ways, each a survival curve
+// P(M > C) on the logit scale:
+//
+//	l₁  envelope   E(u) = max over leads ≤ h of Q(u), u a normal score. Past maxima are turned into the
+//	               score at which their own envelope met them; the share of past scores above E⁻¹(C),
+//	               recent ones and ones from a like state (s₃ − ℓ) counting more
+//	l₂  direct     quantiles of (log(1+M) − E(0))/σ, tracked
+//	l₃  climate    quantiles of log(1+M) − log(1+highest Z of the last day), tracked
+//
+// and stack.go makes one probability of them. The curve is worked out on a grid of scores and
+// interpolated, so that Risk and the quantiles of M are inverses of each other.
+type horizon struct {
+	h, stride, last int // last: the largest lead within h
+
+	score, state []float64 // past scores and the state each was made in
+	head, filled int
+	direct       tracker
+	climate      tracker
+	stack        stack
+
+	ring         []float64 // windows not yet over
+	width, slots int
+
+	// The curve of this step.
+	envelope []float64
+	share    []float64 // weighted share of past scores above each grid score
+	z, lg    []float64 // curve: log(1+C) and logit P(M > C) on the grid of scores
+	centre   float64
+	sigma    float64
+}
+
+// A window not yet over.
+const (
+	windowMax = iota // largest Z so far; NaN: empty
+	windowLow        // 1: that largest came from a saturated step
+	windowKnown
+	windowCentre
+	windowSigma
+	windowLong
+	windowState
+	windowLevels // log(1+C) of the levels the stack learns at, then 3 logits for each
+	windowRest   = windowLevels + 4*stackLevels
+)
+
+const (
+	scoreMemory = 256
+	scoreLow    = -5.
+	scoreHigh   = 6.
+	scoreWidth  = .25
+	scoreGrid   = int((scoreHigh-scoreLow)/scoreWidth) + 1
+	scorePrior  = 8.  // weight of the prior curve, in past windows
+	scoreShift  = .35 // prior: the maximum scores this above the envelope's median
+	stateWidth  = .7
+	logitLimit  = 7.6
+)
+
+func (s *Series) newHorizon(h int) horizon {
+	w := horizon{h: h, stride: strideOf(h), last: -1}
+	for i := range s.leads {
+		if s.leads[i].h <= h {
+			w.last = i
+		}
+	}
+	w.last = max(w.last, 0)
+	w.score, w.state = make([]float64, scoreMemory), make([]float64, scoreMemory)
+	w.direct = newTracker(s.normal, 1)
+	for i := range w.direct.q {
+		w.direct.q[i] += scoreShift
+	}
+	w.climate = newTracker(s.normal, .8)
+	for i := range w.climate.q {
+		w.climate.q[i] -= .5
+	}
+	w.stack = newStack()
+	w.width = windowRest + len(s.levels)
+	w.slots = h/w.stride + 1
+	w.ring = make([]float64, w.width*w.slots)
+	for i := range w.slots {
+		w.ring[i*w.width] = math.NaN()
+	}
+	w.envelope = make([]float64, len(s.levels))
+	w.share = make([]float64, scoreGrid)
+	w.z, w.lg = make([]float64, scoreGrid), make([]float64, scoreGrid)
+	return w
+}
+
+func (w *horizon) slot(i int) []float64 { return w.ring[i*w.width : (i+1)*w.width] }
+
+// look works out envelope, centre, σ and the share of past scores for the forecasts of this step.
+func (s *Series) lookAhead(w *horizon) {
+	for i := range w.envelope {
+		m := 0.
+		for k := range w.last + 1 {
+			m = max(m, s.leads[k].q[i])
+		}
+		w.envelope[i] = m
+	}
+	w.centre = s.atScore(w.envelope, 0)
+	w.sigma = s.leads[w.last].sigma
+
+	// Past scores fall linearly between two grid scores: a triangular kernel of the grid's width.
+	clear(w.share)
+	now := s.memory.fast() - s.profile.level
+	total := 0.
+	for k := range w.filled {
+		i := w.head - 1 - k
+		if i < 0 {
+			i += scoreMemory
+		}
+		d := (w.state[i] - now) / stateWidth
+		like := 1 / (1 + d*d/4)
+		weight := (1 - .7*float64(k)/scoreMemory) * (.2 + like*like)
+		x := (w.score[i] - scoreLow) / scoreWidth
+		b := min(max(int(x), 0), scoreGrid-2)
+		f := min(max(x-float64(b), 0), 1)
+		w.share[b] += weight * (1 - f)
+		w.share[b+1] += weight * f
+		total += weight
+	}
+	above := 0.
+	for k := scoreGrid - 1; k >= 0; k-- {
+		mine := w.share[k]
+		prior := normalSurvival(scoreLow + scoreWidth*float64(k) - scoreShift)
+		w.share[k] = (above + mine/2 + scorePrior*prior) / (total + scorePrior)
+		above += mine
+	}
+}
+
+// logits are l₁, l₂, l₃ at z = log(1+C).
+func (s *Series) logits(w *horizon, z, long float64) (l [3]float64) {
+	x := min(max((s.scoreOf(w.envelope, z)-scoreLow)/scoreWidth, 0), float64(scoreGrid-1))
+	k := min(int(x), scoreGrid-2)
+	f := x - float64(k)
+	l[0] = bound(logit(w.share[k]+f*(w.share[k+1]-w.share[k])), logitLimit)
+	l[1] = bound(logitSurvival(s.scoreOf(w.direct.q, (z-w.centre)/w.sigma)), logitLimit)
+	l[2] = bound(logitSurvival(s.scoreOf(w.climate.q, z-long)), logitLimit)
+	return l
+}
+
+// open files the window that starts after this step, when it is this horizon's turn.
+func (s *Series) open(w *horizon) {
+	if s.t%w.stride != 0 || s.n == 0 {
+		return
+	}
+	s.lookAhead(w)
+	e := w.slot((s.t / w.stride) % w.slots)
+	long := math.Log1p(s.recent.long())
+	e[windowMax], e[windowLow], e[windowKnown] = 0, 0, 0
+	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, long
+	e[windowState] = s.memory.fast() - s.profile.level
+	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), s.recent.long())
+	for i := range stackLevels {
+		l := s.logits(w, e[windowLevels+i], long)
+		copy(e[windowLevels+stackLevels+3*i:], l[:])
+	}
+	copy(e[windowRest:], w.envelope)
+}
+
+// watch takes the demand of a step into every window not yet over, and learns from the one that ends.
+func (s *Series) watch(w *horizon, demand float64, known, low bool) {
+	for i := range w.slots {
+		e := w.slot(i)
+		if math.IsNaN(e[windowMax]) || !known {
+			continue
+		}
+		e[windowKnown]++
+		if demand > e[windowMax] {
+			e[windowMax] = demand
+			e[windowLow] = 0
+			if low {
+				e[windowLow] = 1
+			}
+		}
+	}
+	origin := s.t - w.h
+	if origin < 0 || origin%w.stride != 0 {
+		return
+	}
+	e := w.slot((origin / w.stride) % w.slots)
+	if !math.IsNaN(e[windowMax]) {
+		if e[windowKnown] >= .8*float64(w.h) {
+			s.judge(w, e)
+		}
+		e[windowMax] = math.NaN()
+	}
+}
+
+// judge learns from a window that is over.
+func (s *Series) judge(w *horizon, e []float64) {
+	m := math.Log1p(e[windowMax])
+	low := e[windowLow] != 0
+	w.score[w.head] = min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh)
+	w.state[w.head] = e[windowState]
+	w.head = (w.head + 1) % scoreMemory
+	w.filled = min(w.filled+1, scoreMemory)
+	w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
+	w.climate.learn(m-e[windowLong], s.levels, trackerGain, low)
+	for i := range stackLevels {
+		z := e[windowLevels+i]
+		outcome := 0.
+		if m > z {
+			outcome = 1
+		} else if low {
+			continue
+		}
+		at := windowLevels + stackLevels + 3*i
+		w.stack.learn(e[at:at+3], outcome)
+	}
+}
+
+// scoreOf is the normal score u at which the rising curve q (one value per level) meets z, linear
+// between levels and straight on beyond the outermost with the slope of that side.
+func (s *Series) scoreOf(q []float64, z float64) float64 {
+	n := len(q)
+	if z < q[0] {
+		return max(s.normal[0]-(q[0]-z)/s.slope(q, 0, n/2), -8)
+	}
+	lo := q[0]
+	for i := 1; i < n; i++ {
+		if q[i] > z {
+			f := (z - lo) / (q[i] - lo)
+			return s.normal[i-1] + f*(s.normal[i]-s.normal[i-1])
+		}
+		lo = max(lo, q[i])
+	}
+	return min(s.normal[n-1]+(z-lo)/s.slope(q, n-1-n/4, n-1), 8)
+}
+
+// atScore is the inverse of scoreOf.
+func (s *Series) atScore(q []float64, u float64) float64 {
+	n := len(q)
+	if u <= s.normal[0] {
+		return q[0] - (s.normal[0]-u)*s.slope(q, 0, n/2)
+	}
+	top := q[0]
+	for i := 1; i < n; i++ {
+		if next := max(top, q[i]); u <= s.normal[i] {
+			return top + (u-s.normal[i-1])/(s.normal[i]-s.normal[i-1])*(next-top)
+		} else {
+			top = next
+		}
+	}
+	return top + (u-s.normal[n-1])*s.slope(q, n-1-n/4, n-1)
+}
+
+// slope of q per unit of score between two levels, never flat.
+func (s *Series) slope(q []float64, i, j int) float64 {
+	if i >= j {
+		return .5
+	}
+	return max((q[j]-q[i])/(s.normal[j]-s.normal[i]), .02)
+}
+
+func (w *horizon) snapshot(c *codec) {
+	c.nums(w.score)
+	c.nums(w.state)
+	c.whole(&w.head)
+	c.whole(&w.filled)
+	w.direct.snapshot(c)
+	w.climate.snapshot(c)
+	w.stack.snapshot(c)
+	c.nums(w.ring)
+}

@@ -1,0 +1,282 @@
+package model
+
+import "math"
+
+// lead holds everything one lead h has learnt, and the forecasts made h steps ahead that still wait for
+// their truth. Long leads are judged every stride steps only: neighbouring forecasts at lead h share
+// almost all of their error.
+type lead struct {
+	h, stride int
+	limit     float64
+
+	ridges []ridge
+	scale  scale
+	tracks []tracker // one per expert
+	mix    []mixture // one per group of levels
+	final  []float64 // shift of the mixture's quantiles, in scales
+	n      int
+
+	ring  []float64 // waiting forecasts, width floats each
+	width int
+	slots int
+
+	// What was said at the last step.
+	centre, x, a []float64
+	sigma        float64
+	then         float64
+	q            []float64 // quantiles of the mixture, on the scale of z
+}
+
+// A waiting forecast: S(t+h) + b, σ, σ₀, weight of the surge ridge, then centres, features x and a.
+const (
+	slotBase = iota // S(t+h) + b at the origin; NaN: empty
+	slotSigma
+	slotSlow
+	slotSurge
+	slotCentres
+)
+
+// levelGroups cuts the levels into low, lower middle, upper middle and high; weights are learnt for each.
+const levelGroups = 4
+
+func groupOf(p float64) int {
+	switch {
+	case p < .15:
+		return 0
+	case p < .55:
+		return 1
+	case p < .925:
+		return 2
+	}
+	return 3
+}
+
+// strideOf is the largest power of two up to h/12.
+func strideOf(h int) int {
+	d := 1
+	for d*2 <= h/12 {
+		d *= 2
+	}
+	return d
+}
+
+func (s *Series) newLead(h int) lead {
+	l := lead{h: h, stride: strideOf(h), limit: changeLimit(h, float64(s.c.StepSeconds))}
+	prior := priorWeights(&s.memory, h)
+	experts, groups, aWide := 1, 1, 0
+	l.ridges = []ridge{{beta: prior, prior: prior}}
+	if s.c.Full {
+		experts, groups, aWide = numExperts, levelGroups, scaleFeatures
+		l.ridges = []ridge{newRidge(prior), newRidge(prior)}
+	}
+	l.scale = newScale(s.c.Full)
+	for range experts {
+		l.tracks = append(l.tracks, newTracker(s.normal, 1.2))
+	}
+	if s.c.Full {
+		for range groups {
+			l.mix = append(l.mix, newMixture(experts))
+		}
+	}
+	l.final = make([]float64, len(s.levels))
+	l.centre = make([]float64, experts)
+	l.x = make([]float64, len(prior))
+	l.a = make([]float64, aWide)
+	l.q = make([]float64, len(s.levels))
+	l.width = slotCentres + experts
+	if s.c.Full {
+		l.width += len(prior) + aWide
+	}
+	l.slots = h/l.stride + 1
+	l.ring = make([]float64, l.slots*l.width)
+	for i := range l.slots {
+		l.ring[i*l.width] = math.NaN()
+	}
+	return l
+}
+
+func (l *lead) slot(t int) []float64 {
+	i := (t / l.stride) % l.slots
+	return l.ring[i*l.width : (i+1)*l.width]
+}
+
+// predict makes the forecasts of step t at this lead, and files them when it is this lead's turn.
+func (s *Series) predict(l *lead, now float64) {
+	then := s.profile.at(s.clock.local(s.unix + int64(l.h)*int64(s.c.StepSeconds)))
+	b := s.memory.b()
+	rDay := s.recent.ago(l.h, s.recent.perDay, b)
+	rWeek := s.recent.ago(l.h, s.recent.perWeek, b)
+	s.features(l.x, l.h, then-now, rDay, rWeek)
+	s.centres(l.centre, l.x, l, now, then, rDay, rWeek)
+	for j, c := range l.centre {
+		l.centre[j] = min(max(c, 0), s.ceiling)
+	}
+	copy(l.a, s.scaleInputs[:])
+	l.sigma = l.scale.at(l.a)
+	l.then = then
+	s.mixed(l.q, l, l.centre, l.sigma, l.scale.slow)
+
+	if s.t%l.stride == 0 {
+		e := l.slot(s.t)
+		e[slotBase] = then + b
+		e[slotSigma] = l.sigma
+		e[slotSlow] = l.scale.slow
+		e[slotSurge] = min(max(math.Exp(.7*(s.memory.fast()-s.profile.level)), .2), 20)
+		n := slotCentres + copy(e[slotCentres:], l.centre)
+		if s.c.Full {
+			n += copy(e[n:], l.x)
+			copy(e[n:], l.a)
+		}
+	}
+}
+
+// mixed fills q with the quantiles of the weighted experts, shifted by the final tracker:
+//
+//	Q_p = Σ_j w_j (c_j + σ_j q_jp) + n/(n+3000) · f_p σ
+func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow float64) {
+	phase := float64(l.n) / float64(l.n+finalPhase)
+	top := math.Inf(-1)
+	for i := range q {
+		v := 0.
+		if !s.c.Full {
+			v = centre[0] + sigma*l.tracks[0].q[i]
+		} else {
+			w := l.mix[s.group[i]].w
+			for j, c := range centre {
+				sg := sigma
+				if unconditional[j] {
+					sg = slow
+				}
+				v += w[j] * (c + sg*l.tracks[j].q[i])
+			}
+			v += phase * l.final[i] * sigma
+		}
+		top = max(top, v)
+		q[i] = min(max(top, 0), s.ceiling)
+	}
+}
+
+const (
+	finalPhase = 3000
+	finalGain  = .0015
+	finalLimit = .3
+)
+
+// learn judges the forecast made h steps ago against z = log(1+y), and learns from it: scale, weights,
+// final shift, trackers, ridges, in this order, each with what the others knew before.
+func (s *Series) learn(l *lead, y, z float64, low bool) {
+	origin := s.t - l.h
+	if origin < 0 || origin%l.stride != 0 {
+		return
+	}
+	e := l.slot(origin)
+	base := e[slotBase]
+	if math.IsNaN(base) {
+		return
+	}
+	sigma, slow := e[slotSigma], e[slotSlow]
+	n := slotCentres + len(l.centre)
+	centre := e[slotCentres:n]
+
+	if !s.c.Full {
+		err := z - centre[0]
+		if !low || err > 0 {
+			l.scale.learn(err, nil, l.h, l.stride)
+		}
+		l.tracks[0].learn(err/sigma, s.levels, trackerGain, low)
+		l.n++
+		e[slotBase] = math.NaN()
+		return
+	}
+	x := e[n : n+len(l.x)]
+	a := e[n+len(l.x):]
+
+	q := s.scratch
+	s.mixed(q, l, centre, sigma, slow)
+	s.weigh(l, q, centre, sigma, slow, y, low)
+	for i, p := range s.levels {
+		if z < q[i] {
+			if !low {
+				l.final[i] -= 2 * finalGain * (1 - p)
+			}
+		} else {
+			l.final[i] += 2 * finalGain * p
+		}
+		l.final[i] = bound(l.final[i], finalLimit)
+	}
+	for j := range l.tracks {
+		sg := sigma
+		if unconditional[j] {
+			sg = slow
+		}
+		l.tracks[j].learn((z-centre[j])/sg, s.levels, trackerGain, low)
+	}
+
+	err := z - centre[expertRidge]
+	if !low || err > 0 {
+		l.scale.learn(err, a, l.h, l.stride)
+		w := .09 / (sigma*sigma + .0025) / (1 + .2*min(float64(l.h), 8))
+		lambda := 1 - float64(l.stride)/(3000+30*float64(l.h)+float64(l.stride))
+		l.ridges[0].learn(x, z-base-l.ridges[0].predict(x), sigma, w, lambda)
+		l.ridges[1].learn(x, z-base-l.ridges[1].predict(x), sigma, w*e[slotSurge], lambda)
+	}
+	l.n++
+	e[slotBase] = math.NaN()
+}
+
+// weigh moves the experts' weights by their linearised pinball loss in raw counts, in units of the mean
+// count: with Q the mixture and y the truth, expert j gains where it lies on y's side of Q,
+//
+//	ℓ_j − ℓ = Σ_p (1{y < Q_p} − p)(q_jp − Q_p) / mean count
+func (s *Series) weigh(l *lead, q, centre []float64, sigma, slow, y float64, low bool) {
+	delta := 1 - float64(l.stride)/(2000+30*float64(l.h)+float64(l.stride))
+	for g := range l.mix {
+		var loss [numExperts]float64
+		for _, i := range s.judges[g] {
+			Q := math.Expm1(q[i])
+			grad := -s.levels[i]
+			if y < Q {
+				if low {
+					continue
+				}
+				grad++
+			}
+			for j, c := range centre {
+				sg := sigma
+				if unconditional[j] {
+					sg = slow
+				}
+				v := min(max(c+sg*l.tracks[j].q[i], 0), s.ceiling)
+				loss[j] += grad * (math.Exp(v) - 1 - Q)
+			}
+		}
+		for j := range loss {
+			loss[j] /= s.mean + 1
+		}
+		l.mix[g].learn(loss[:], s.n, delta)
+	}
+}
+
+func (l *lead) snapshot(c *codec) {
+	for i := range l.ridges {
+		if l.ridges[i].p != nil {
+			l.ridges[i].snapshot(c)
+		}
+	}
+	l.scale.snapshot(c)
+	for i := range l.tracks {
+		l.tracks[i].snapshot(c)
+	}
+	for i := range l.mix {
+		l.mix[i].snapshot(c)
+	}
+	c.nums(l.final)
+	c.whole(&l.n)
+	c.nums(l.ring)
+	c.nums(l.centre)
+	c.nums(l.x)
+	c.nums(l.a)
+	c.num(&l.sigma)
+	c.num(&l.then)
+	c.nums(l.q)
+}

@@ -1,0 +1,67 @@
+package model
+
+import "math"
+
+// memory keeps exponential means of the residual r over several spans τ_k (in steps):
+//
+//	s_k += g_k (r − s_k),    g_k = max(1 − e^(−1/τ_k), 1/(n+1))
+//
+// A sum of exponentials stands in for the power-law memory of attention (SEISMIC's kernel needs about
+// six). In a missing step each memory drifts towards the next slower one, as its mean would.
+type memory struct {
+	tau  []float64
+	s    []float64
+	base int // index of b, the level of about a day: the residual is forecast relative to it
+	damp int // memories from this index on learn slowly in an alert
+	n    int
+}
+
+// Spans by length of step. b: one day (hours: three days; days: a month).
+func newMemory(step float64) memory {
+	d := day / step
+	var tau []float64
+	base := 0
+	switch {
+	case step <= 150:
+		tau, base = []float64{1, 3, 8, 25, 80, 300, d, 7 * d}, 6
+	case step <= 900:
+		tau, base = []float64{1, 3, 8, 24, 72, d, 7 * d}, 5
+	case step <= 2700:
+		tau, base = []float64{1, 3, 8, 24, d, 7 * d}, 4
+	case step <= day/4:
+		tau, base = []float64{1, 3, 8, 24, 72, 168}, 4
+	default:
+		tau, base = []float64{1, 3, 7, 14, 30, 90}, 4
+	}
+	return memory{tau: tau, s: make([]float64, len(tau)), base: base, damp: base + 1}
+}
+
+func (m *memory) b() float64    { return m.s[m.base] }
+func (m *memory) fast() float64 { return m.s[1] }
+func (m *memory) eight() float64 {
+	return m.s[2]
+}
+
+func (m *memory) learn(r float64, bound bool, damp float64) {
+	for k, tau := range m.tau {
+		g := max(1-math.Exp(-1/tau), 1/float64(m.n+1))
+		if k >= m.damp {
+			g *= damp
+		}
+		if e := r - m.s[k]; e > 0 || !bound {
+			m.s[k] += g * e
+		}
+	}
+	m.n++
+}
+
+func (m *memory) miss() {
+	for k := range len(m.tau) - 1 {
+		m.s[k] += (1 - math.Exp(-1/m.tau[k])) * (m.s[k+1] - m.s[k])
+	}
+}
+
+func (m *memory) snapshot(c *codec) {
+	c.nums(m.s)
+	c.whole(&m.n)
+}

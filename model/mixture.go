@@ -1,0 +1,79 @@
+package model
+
+import "math"
+
+// mixture weighs the experts of one lead for one group of levels by Bernstein online aggregation
+// (Wintenberger 2017, in the form of the R package opera). With ℓ_j the loss of expert j linearised at
+// the mixture (the gradient trick), r_j = ℓ(mixture) − ℓ_j and K experts:
+//
+//	B_j = max(B_j, |r_j|)      V_j ← δV_j + r_j²
+//	η_j = min(1/(2B_j), √(ln K / V_j))
+//	L_j ← δL_j + ½ [ r_j (1 − η_j r_j) + B_j 1{η_j r_j > ½} ]
+//	w_j ∝ η_j exp(η_j L_j)
+//
+// δ forgets; a share α keeps every expert alive; and with few steps behind us the weights are pulled to
+// equal ones, κ = 300/(300+n): below about a thousand steps equal weights are hard to beat.
+type mixture struct {
+	w, l, v, b []float64
+}
+
+const (
+	mixtureShare  = .01
+	mixturePeriod = 300
+)
+
+func newMixture(k int) mixture {
+	m := mixture{w: make([]float64, k), l: make([]float64, k), v: make([]float64, k), b: make([]float64, k)}
+	m.even()
+	return m
+}
+
+func (m *mixture) even() {
+	for j := range m.w {
+		m.w[j] = 1 / float64(len(m.w))
+		m.l[j], m.v[j], m.b[j] = 0, 0, 0
+	}
+}
+
+// learn: loss[j] is the linearised loss of expert j less that of the mixture, of order one; n the steps
+// observed; delta the discount.
+func (m *mixture) learn(loss []float64, n int, delta float64) {
+	k := len(m.w)
+	logK := math.Log(float64(k) + 1)
+	var a [numExperts]float64
+	top := math.Inf(-1)
+	for j := range m.w {
+		r := -min(max(loss[j], -5), 5)
+		m.b[j] = max(m.b[j]*delta, math.Abs(r), 1e-9)
+		m.v[j] = m.v[j]*delta + r*r
+		eta := min(1/(2*m.b[j]), math.Sqrt(logK/max(m.v[j], 1e-12)))
+		lift := 0.
+		if eta*r > .5 {
+			lift = m.b[j]
+		}
+		m.l[j] = m.l[j]*delta + .5*(r*(1-eta*r)+lift)
+		a[j] = math.Log(eta) + eta*m.l[j]
+		top = max(top, a[j])
+	}
+	sum := 0.
+	for j := range m.w {
+		a[j] = math.Exp(a[j] - top)
+		sum += a[j]
+	}
+	if math.IsNaN(sum) || sum <= 0 {
+		m.even()
+		return
+	}
+	kappa := mixturePeriod / float64(mixturePeriod+n)
+	for j := range m.w {
+		w := (1-mixtureShare)*a[j]/sum + mixtureShare/float64(k)
+		m.w[j] = (1-kappa)*w + kappa/float64(k)
+	}
+}
+
+func (m *mixture) snapshot(c *codec) {
+	c.nums(m.w)
+	c.nums(m.l)
+	c.nums(m.v)
+	c.nums(m.b)
+}

@@ -1,0 +1,146 @@
+package model
+
+import "math"
+
+// recent keeps what happened lately: raw values for running means, maxima and the demand Z, and mean
+// residuals in blocks for "the same time yesterday" and "last week".
+type recent struct {
+	raw   []float64 // ring of the last values; NaN: missing
+	at    int       // where the newest stands
+	last  float64   // newest known z
+	short int       // steps of the short maximum
+
+	block    int // steps a block: 5 minutes below that step, else one
+	perDay   int // blocks in the first season (a day; a week for daily steps)
+	perWeek  int // blocks in the second
+	residual []float64
+	top      []float64 // ring of block maxima of Z over the long window
+	sum      float64
+	count    int
+	t        int // steps seen
+}
+
+func newRecent(step float64) recent {
+	block := max(1, int(math.Round(300/step)))
+	season, second, long := float64(day), float64(week), float64(day)
+	if step > day/2 {
+		season, second, long = 7*step, 52*7*step, 28*step
+	}
+	blockSeconds := float64(block) * step
+	r := recent{
+		raw:     make([]float64, 64),
+		short:   24,
+		block:   block,
+		perDay:  int(math.Round(season / blockSeconds)),
+		perWeek: int(math.Round(second / blockSeconds)),
+	}
+	if step <= 150 {
+		r.short = 60
+	}
+	r.residual = make([]float64, r.perWeek+1)
+	r.top = make([]float64, max(1, int(math.Round(long/blockSeconds))))
+	for i := range r.raw {
+		r.raw[i] = math.NaN()
+	}
+	for i := range r.residual {
+		r.residual[i] = math.NaN()
+	}
+	return r
+}
+
+// push takes one step in; y NaN means missing.
+func (r *recent) push(y, z, residual float64) {
+	r.at = (r.at + 1) % len(r.raw)
+	r.raw[r.at] = y
+	if !math.IsNaN(y) {
+		r.last = z
+		r.sum += residual
+		r.count++
+	}
+	b := r.t / r.block
+	if len(r.residual) > 0 {
+		i := b % len(r.residual)
+		if r.count > 0 {
+			r.residual[i] = r.sum / float64(r.count)
+		} else {
+			r.residual[i] = math.NaN()
+		}
+	}
+	if r.t%r.block == 0 {
+		r.top[b%len(r.top)] = 0
+	}
+	r.t++
+	if r.t%r.block == 0 {
+		r.sum, r.count = 0, 0
+	}
+}
+
+// raise takes the demand Z of the step just pushed into the long maximum.
+func (r *recent) raise(demand float64) {
+	i := (r.t - 1) / r.block % len(r.top)
+	r.top[i] = max(r.top[i], demand)
+}
+
+// mean of the known values among the last n steps; the second result is false when there is none.
+func (r *recent) mean(n int) (float64, bool) {
+	sum, count := 0.0, 0
+	for k := range min(n, len(r.raw)) {
+		if v := r.raw[(r.at-k+len(r.raw))%len(r.raw)]; !math.IsNaN(v) {
+			sum += v
+			count++
+		}
+	}
+	if count == 0 {
+		return 0, false
+	}
+	return sum / float64(count), true
+}
+
+// max of Z is not kept step by step; the largest single value of the last n steps stands for it.
+func (r *recent) max(n int) float64 {
+	m := 0.0
+	for k := range min(n, len(r.raw)) {
+		if v := r.raw[(r.at-k+len(r.raw))%len(r.raw)]; v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+// long is the highest Z of the last day (daily steps: four weeks).
+func (r *recent) long() float64 {
+	m := 0.0
+	for _, v := range r.top {
+		m = max(m, v)
+	}
+	return m
+}
+
+// ago is the mean residual one season before the step h ahead: a day (back = perDay) or a week. When it
+// is unknown or not yet there, it answers otherwise.
+func (r *recent) ago(h, back int, otherwise float64) float64 {
+	t := r.t - 1 + h
+	b := t/r.block - back
+	for b > (r.t-1)/r.block {
+		b -= back // the lead is longer than the season: go back another one
+	}
+	if b < 0 || r.t == 0 || (r.t-1)/r.block-b >= len(r.residual) {
+		return otherwise
+	}
+	v := r.residual[b%len(r.residual)]
+	if math.IsNaN(v) {
+		return otherwise
+	}
+	return v
+}
+
+func (r *recent) snapshot(c *codec) {
+	c.nums(r.raw)
+	c.whole(&r.at)
+	c.num(&r.last)
+	c.nums(r.residual)
+	c.nums(r.top)
+	c.num(&r.sum)
+	c.whole(&r.count)
+	c.whole(&r.t)
+}

@@ -1,0 +1,217 @@
+package model
+
+import (
+	"math"
+	"time"
+)
+
+// Config says what is forecast. Leads and Horizons are in steps and rising, Levels rising in (0, 1).
+type Config struct {
+	StepSeconds int            // length of one step
+	Location    *time.Location // wall clock of the profile; nil: UTC
+	Leads       []int
+	Levels      []float64
+	Horizons    []int // windows 1..h for the maximum; each is best also a lead
+	Sustain     int   // steps demand is averaged over for risk; at least 1
+	Full        bool  // true: the mixture of experts (sites); false: the cheap form (topics)
+}
+
+// Obs is what one step brought.
+type Obs struct {
+	Value   float64
+	Missing bool // nothing is known; not the same as zero
+	Bound   bool // the truth is Value or more: the site was saturated
+	Damp    bool // in an alert: slow parts learn at a tenth, a surge must not become next week's normal
+}
+
+// Series is the model of one series. It is not safe for concurrent use.
+type Series struct {
+	c      Config
+	levels []float64
+	normal []float64 // Φ⁻¹(level)
+	group  []int     // group of each level
+	judges [levelGroups][]int
+
+	t, n    int   // steps, observed steps
+	unix    int64 // start of the last step
+	maxSeen float64
+	mean    float64 // running mean count
+
+	clock    wallClock
+	profile  profile
+	memory   memory
+	change   change
+	recent   recent
+	leads    []lead
+	horizons []horizon
+
+	// Worked out anew at each step from the above.
+	ceiling      float64 // log(1 + 5 × largest seen)
+	mean3, mean8 float64
+	scaleInputs  [scaleFeatures]float64
+	demand       float64 // Z of this step
+	scratch      []float64
+	risky        bool // risk curves are up to date
+}
+
+const largestCount = 1e12
+
+// New returns a model that knows nothing but its priors. A Config with nothing to forecast (no leads or
+// levels, no step) is a mistake in the program and panics.
+func New(c Config) *Series {
+	if c.StepSeconds <= 0 || len(c.Leads) == 0 || len(c.Levels) == 0 {
+		panic("model: a series needs a step, leads and levels")
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	c.Sustain = max(1, c.Sustain)
+	step := float64(c.StepSeconds)
+	s := &Series{c: c, levels: c.Levels}
+	for i, p := range s.levels {
+		s.normal = append(s.normal, normalQuantile(p))
+		g := groupOf(p)
+		s.group = append(s.group, g)
+		if p >= .05-1e-9 && p <= .99+1e-9 {
+			s.judges[g] = append(s.judges[g], i)
+		}
+	}
+	for g := range s.judges { // two judges a group are enough, and cheaper
+		if j := s.judges[g]; len(j) > 2 {
+			s.judges[g] = []int{j[0], j[len(j)-1]}
+		}
+	}
+	s.clock = wallClock{loc: c.Location}
+	s.profile = newProfile(step)
+	s.memory = newMemory(step)
+	s.change = newChange(step)
+	s.recent = newRecent(step)
+	if !c.Full {
+		s.recent.residual = nil
+	}
+	for _, h := range c.Leads {
+		s.leads = append(s.leads, s.newLead(h))
+	}
+	for _, h := range c.Horizons {
+		s.horizons = append(s.horizons, s.newHorizon(h))
+	}
+	s.scratch = make([]float64, len(s.levels))
+	s.t = -1
+	s.look()
+	for i := range s.leads {
+		s.predictOnly(&s.leads[i])
+	}
+	return s
+}
+
+// N is the number of observed steps so far.
+func (s *Series) N() int { return s.n }
+
+// Step takes in the step that starts at unixSeconds. The caller gives every step in order, missing ones
+// as Missing.
+func (s *Series) Step(unixSeconds int64, o Obs) {
+	s.t++
+	s.unix = unixSeconds
+	s.risky = false
+	y := o.Value
+	if o.Missing || math.IsNaN(y) || math.IsInf(y, 0) || y < 0 {
+		s.miss()
+	} else {
+		s.take(min(y, largestCount), o)
+	}
+	s.look()
+	now := s.profile.at(s.clock.local(s.unix))
+	for i := range s.leads {
+		s.predict(&s.leads[i], now)
+	}
+	for i := range s.horizons {
+		s.open(&s.horizons[i])
+	}
+}
+
+func (s *Series) take(y float64, o Obs) {
+	z := math.Log1p(y)
+	damp := 1.
+	if o.Damp {
+		damp = .1
+	}
+	for i := range s.leads {
+		s.learn(&s.leads[i], y, z, o.Bound)
+	}
+	s.maxSeen = max(s.maxSeen, y)
+	s.n++
+	s.mean += (y - s.mean) / min(float64(s.n), 5000)
+
+	local := s.clock.local(s.unix)
+	s.profile.learn(local, z, o.Bound, damp)
+	r := z - s.profile.at(local)
+	s.memory.learn(r, o.Bound, damp)
+	s.change.learn(z)
+	s.recent.push(y, z, r)
+	s.demand, _ = s.recent.mean(s.c.Sustain)
+	s.recent.raise(s.demand)
+	for i := range s.horizons {
+		s.watch(&s.horizons[i], s.demand, true, o.Bound)
+	}
+}
+
+func (s *Series) miss() {
+	s.memory.miss()
+	s.recent.push(math.NaN(), 0, 0)
+	for i := range s.horizons {
+		s.watch(&s.horizons[i], 0, false, false)
+	}
+}
+
+// look works out what all leads share.
+func (s *Series) look() {
+	s.ceiling = math.Log1p(5*s.maxSeen + 5)
+	eight := 8
+	if s.c.StepSeconds <= 150 {
+		eight = 15
+	}
+	s.mean3, s.mean8 = s.recent.last, s.recent.last
+	m8 := 0.
+	if v, ok := s.recent.mean(3); ok {
+		s.mean3 = math.Log1p(v)
+	}
+	if v, ok := s.recent.mean(eight); ok {
+		s.mean8 = math.Log1p(v)
+		m8 = v
+	}
+	v := s.change.v
+	s.scaleInputs = [scaleFeatures]float64{
+		1, math.Log(max(v[0], .01)), math.Log(max(v[1], .01)), math.Log(max(v[2], .01)),
+		bound((s.memory.fast()-s.profile.level)/2, 5), bound((s.recent.last-s.mean8)/2, 5), 1 / math.Sqrt(1+m8),
+	}
+}
+
+// predictOnly is predict before the first step: nothing is filed.
+func (s *Series) predictOnly(l *lead) {
+	t := s.t
+	s.t = 1 // a step that files nothing at strides above one; stride one is emptied below
+	s.predict(l, 0)
+	s.t = t
+	for i := range l.slots {
+		l.ring[i*l.width] = math.NaN()
+	}
+}
+
+func (s *Series) snapshot(c *codec) {
+	c.whole(&s.t)
+	c.whole(&s.n)
+	c.long(&s.unix)
+	c.num(&s.maxSeen)
+	c.num(&s.mean)
+	c.num(&s.demand)
+	s.profile.snapshot(c)
+	s.memory.snapshot(c)
+	s.change.snapshot(c)
+	s.recent.snapshot(c)
+	for i := range s.leads {
+		s.leads[i].snapshot(c)
+	}
+	for i := range s.horizons {
+		s.horizons[i].snapshot(c)
+	}
+}
