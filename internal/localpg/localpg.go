@@ -164,11 +164,17 @@ func (s *Server) Err() error { return s.child.death() }
 // when ctx ends meanwhile, SIGQUIT ends it at once and the next start replays the log. A ctx that has ended
 // before the call is why we stop, not a wish for hurry. A second call does nothing more.
 func (s *Server) Stop(ctx context.Context) error {
-	s.stop.Do(func() { s.err = s.shutdown(ctx) })
+	s.stop.Do(func() { s.err = s.shutdown(ctx, false) })
 	return s.err
 }
 
-func (s *Server) shutdown(ctx context.Context) error {
+// Discard is Stop, and removes the cluster before another process may claim its place. For tests.
+func (s *Server) Discard(ctx context.Context) error {
+	s.stop.Do(func() { s.err = s.shutdown(ctx, true) })
+	return s.err
+}
+
+func (s *Server) shutdown(ctx context.Context, discard bool) error {
 	var err error
 	if s.child != nil {
 		err = endProcess(ctx, s.child.pid, s.child.done)
@@ -176,6 +182,9 @@ func (s *Server) shutdown(ctx context.Context) error {
 	s.guard.end()
 	if s.tmp != "" {
 		err = errors.Join(err, os.RemoveAll(s.tmp))
+	}
+	if discard {
+		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
