@@ -24,11 +24,15 @@ func (s *Series) Forecast(f *Forecast) {
 	f.MaxQ = fit(f.MaxQ, len(s.horizons), len(s.levels))
 	s.curves()
 	for i := range s.horizons {
-		for k, p := range s.levels {
-			f.MaxQ[i][k] = math.Expm1(s.maxZ(i, p))
+		for k := range s.levels {
+			v := math.Expm1(max(s.horizons[i].quantile(s.tailLogit[k]), 0))
 			if k > 0 {
-				f.MaxQ[i][k] = max(f.MaxQ[i][k], f.MaxQ[i][k-1])
+				v = max(v, f.MaxQ[i][k-1])
 			}
+			if i > 0 { // the maximum over a longer window is no smaller
+				v = max(v, f.MaxQ[i-1][k])
+			}
+			f.MaxQ[i][k] = v
 		}
 	}
 	longest := s.leads[len(s.leads)-1].h

@@ -6,6 +6,8 @@ import "math"
 // it and independence too much, so the maximum is followed itself, in three ways, each a survival curve
 // P(M > C) on the logit scale:
 //
+// (the cheap form: in the second way alone)
+//
 //	l₁  envelope   E(u) = max over leads ≤ h of Q(u), u a normal score. Past maxima are turned into the
 //	               score at which their own envelope met them; the share of past scores above E⁻¹(C),
 //	               recent ones and ones from a like state (s₃ − ℓ) counting more
@@ -28,7 +30,7 @@ type horizon struct {
 
 	// The curve of this step.
 	envelope []float64
-	share    []float64 // weighted share of past scores above each grid score
+	share    []float64 // logit of the weighted share of past scores above each grid score
 	z, lg    []float64 // curve: log(1+C) and logit P(M > C) on the grid of scores
 	centre   float64
 	sigma    float64
@@ -77,7 +79,10 @@ func (s *Series) newHorizon(h int) horizon {
 		w.climate.q[i] -= .5
 	}
 	w.stack = newStack()
-	w.width = windowRest + len(s.levels)
+	w.width = windowLevels
+	if s.c.Full {
+		w.width = windowRest + len(s.levels)
+	}
 	w.slots = h/w.stride + 1
 	w.ring = make([]float64, w.width*w.slots)
 	for i := range w.slots {
@@ -86,6 +91,10 @@ func (s *Series) newHorizon(h int) horizon {
 	w.envelope = make([]float64, len(s.levels))
 	w.share = make([]float64, scoreGrid)
 	w.z, w.lg = make([]float64, scoreGrid), make([]float64, scoreGrid)
+	if !s.c.Full {
+		w.score, w.state, w.share = nil, nil, nil
+		w.z, w.lg = make([]float64, len(s.levels)), make([]float64, len(s.levels))
+	}
 	return w
 }
 
@@ -93,6 +102,14 @@ func (w *horizon) slot(i int) []float64 { return w.ring[i*w.width : (i+1)*w.widt
 
 // look works out envelope, centre, σ and the share of past scores for the forecasts of this step.
 func (s *Series) lookAhead(w *horizon) {
+	w.sigma = s.leads[w.last].sigma
+	if !s.c.Full {
+		w.centre = 0
+		for k := range w.last + 1 {
+			w.centre = max(w.centre, s.leads[k].q[s.median])
+		}
+		return
+	}
 	for i := range w.envelope {
 		m := 0.
 		for k := range w.last + 1 {
@@ -101,7 +118,6 @@ func (s *Series) lookAhead(w *horizon) {
 		w.envelope[i] = m
 	}
 	w.centre = s.atScore(w.envelope, 0)
-	w.sigma = s.leads[w.last].sigma
 
 	// Past scores fall linearly between two grid scores: a triangular kernel of the grid's width.
 	clear(w.share)
@@ -125,8 +141,7 @@ func (s *Series) lookAhead(w *horizon) {
 	above := 0.
 	for k := scoreGrid - 1; k >= 0; k-- {
 		mine := w.share[k]
-		prior := normalSurvival(scoreLow + scoreWidth*float64(k) - scoreShift)
-		w.share[k] = (above + mine/2 + scorePrior*prior) / (total + scorePrior)
+		w.share[k] = bound(logit((above+mine/2+scorePrior*s.scorePrior[k])/(total+scorePrior)), logitLimit)
 		above += mine
 	}
 }
@@ -136,7 +151,7 @@ func (s *Series) logits(w *horizon, z, long float64) (l [3]float64) {
 	x := min(max((s.scoreOf(w.envelope, z)-scoreLow)/scoreWidth, 0), float64(scoreGrid-1))
 	k := min(int(x), scoreGrid-2)
 	f := x - float64(k)
-	l[0] = bound(logit(w.share[k]+f*(w.share[k+1]-w.share[k])), logitLimit)
+	l[0] = w.share[k] + f*(w.share[k+1]-w.share[k])
 	l[1] = bound(logitSurvival(s.scoreOf(w.direct.q, (z-w.centre)/w.sigma)), logitLimit)
 	l[2] = bound(logitSurvival(s.scoreOf(w.climate.q, z-long)), logitLimit)
 	return l
@@ -153,6 +168,9 @@ func (s *Series) open(w *horizon) {
 	e[windowMax], e[windowLow], e[windowKnown] = 0, 0, 0
 	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, long
 	e[windowState] = s.memory.fast() - s.profile.level
+	if !s.c.Full {
+		return
+	}
 	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), s.recent.long())
 	for i := range stackLevels {
 		l := s.logits(w, e[windowLevels+i], long)
@@ -194,11 +212,14 @@ func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 func (s *Series) judge(w *horizon, e []float64) {
 	m := math.Log1p(e[windowMax])
 	low := e[windowLow] != 0
+	w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
+	if !s.c.Full {
+		return
+	}
 	w.score[w.head] = min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh)
 	w.state[w.head] = e[windowState]
 	w.head = (w.head + 1) % scoreMemory
 	w.filled = min(w.filled+1, scoreMemory)
-	w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
 	w.climate.learn(m-e[windowLong], s.levels, trackerGain, low)
 	for i := range stackLevels {
 		z := e[windowLevels+i]

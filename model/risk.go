@@ -12,6 +12,16 @@ func (s *Series) curves() {
 	for i := range s.horizons {
 		w := &s.horizons[i]
 		s.lookAhead(w)
+		if !s.c.Full {
+			for k, p := range s.levels {
+				w.z[k] = max(w.centre+w.sigma*w.direct.q[k], 0)
+				if k > 0 {
+					w.z[k] = max(w.z[k], w.z[k-1])
+				}
+				w.lg[k] = logit(1 - p)
+			}
+			continue
+		}
 		least := math.Inf(1)
 		for k := range w.z {
 			z := s.atScore(w.envelope, scoreLow+scoreWidth*float64(k))
@@ -19,7 +29,7 @@ func (s *Series) curves() {
 				z = max(z, w.z[k-1])
 			}
 			w.z[k] = z
-			least = min(least, logit(w.stack.probability(s.logits(w, z, long))))
+			least = min(least, w.stack.logit(s.logits(w, z, long)))
 			w.lg[k] = least
 		}
 	}
@@ -58,7 +68,8 @@ func (w *horizon) quantile(lg float64) float64 {
 // tail is how fast the logit falls beyond the grid: an exponential in log count, Pareto in counts.
 func (w *horizon) tail() float64 {
 	n := len(w.z)
-	return max((w.lg[n-9]-w.lg[n-1])/max(w.z[n-1]-w.z[n-9], 1e-6), .5)
+	k := n - 1 - n/5
+	return max((w.lg[k]-w.lg[n-1])/max(w.z[n-1]-w.z[k], 1e-6), .5)
 }
 
 // Risk is P(max over 1..h of Z > c), with h an index into Config.Horizons and Z the mean of the last

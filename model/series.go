@@ -31,6 +31,10 @@ type Series struct {
 	normal []float64 // Φ⁻¹(level)
 	group  []int     // group of each level
 	judges [levelGroups][]int
+	median int // level nearest to .5
+
+	tailLogit  []float64 // logit(1 − level)
+	scorePrior []float64 // prior share of maxima above each grid score
 
 	t, n    int   // steps, observed steps
 	unix    int64 // start of the last step
@@ -72,6 +76,10 @@ func New(c Config) *Series {
 		s.normal = append(s.normal, normalQuantile(p))
 		g := groupOf(p)
 		s.group = append(s.group, g)
+		s.tailLogit = append(s.tailLogit, logit(1-p))
+		if math.Abs(p-.5) < math.Abs(s.levels[s.median]-.5) {
+			s.median = i
+		}
 		if p >= .05-1e-9 && p <= .99+1e-9 {
 			s.judges[g] = append(s.judges[g], i)
 		}
@@ -80,6 +88,9 @@ func New(c Config) *Series {
 		if j := s.judges[g]; len(j) > 2 {
 			s.judges[g] = []int{j[0], j[len(j)-1]}
 		}
+	}
+	for k := range scoreGrid {
+		s.scorePrior = append(s.scorePrior, normalSurvival(scoreLow+scoreWidth*float64(k)-scoreShift))
 	}
 	s.clock = wallClock{loc: c.Location}
 	s.profile = newProfile(step)
