@@ -1,0 +1,197 @@
+package review
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"surgecast"
+)
+
+// Report is what was forecast, what came, and what simple rules would have made of it. Text, JSON and HTML
+// carry the same numbers and the same sentences.
+type Report struct {
+	Schema      int       `json:"schema"`
+	GeneratedAt time.Time `json:"generated_at,omitzero"`
+	Source      string    `json:"source,omitempty"`
+	Site        SiteFacts `json:"site"`
+
+	From             time.Time `json:"from,omitzero"`
+	To               time.Time `json:"to,omitzero"`
+	Minutes          int       `json:"minutes"`
+	MissingMinutes   int       `json:"missing_minutes"`
+	SaturatedMinutes int       `json:"saturated_minutes"`
+	DemandKnown      bool      `json:"demand_known"` // the minutes hold the whole demand, also above capacity
+	Forecasts        int       `json:"forecasts"`
+	Receipt          Receipt   `json:"receipt"`
+
+	Headline  string   `json:"headline"`
+	Sentences []string `json:"sentences"`
+
+	Leads    []LeadScore    `json:"leads"`
+	All      LeadScore      `json:"all_leads"`
+	Breach   []HorizonScore `json:"breach"`
+	Episodes []Episode      `json:"episodes"`
+	Alarms   Alarms         `json:"alarms"`
+	Rules    []RuleResult   `json:"rules"` // ours first, when there is a ledger
+	Talk     []TalkResult   `json:"talk"`
+	Notes    []string       `json:"notes"` // how to read the numbers, and what they do not show
+
+	zone  *time.Location
+	chart chart
+}
+
+// SiteFacts are the facts about the site the numbers rest on.
+type SiteFacts struct {
+	Slug               string         `json:"slug"`
+	Name               string         `json:"name"`
+	TimeZone           string         `json:"time_zone"`
+	Simulated          bool           `json:"simulated"`
+	Mode               surgecast.Mode `json:"mode"`
+	Units              int            `json:"units"`
+	MinUnits           int            `json:"min_units"`
+	MaxUnits           int            `json:"max_units"`
+	RPMPerUnit         float64        `json:"rpm_per_unit"`
+	CapacityRPM        float64        `json:"capacity_rpm"`
+	LeadTimeP95Seconds int            `json:"lead_time_p95_seconds"`
+	SustainMinutes     int            `json:"sustain_minutes"`
+	CostLostRequest    float64        `json:"cost_lost_request"`
+	CostIdleUnitHour   float64        `json:"cost_idle_unit_hour"`
+	Currency           string         `json:"currency"`
+}
+
+// JSON writes the report as one indented document.
+func (r Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("write the report of %s as JSON: %w", r.Site.Slug, err)
+	}
+	return nil
+}
+
+// rule finds a row of the capacity table.
+func (r *Report) rule(name string) *RuleResult {
+	for i := range r.Rules {
+		if r.Rules[i].Rule == name {
+			return &r.Rules[i]
+		}
+	}
+	return nil
+}
+
+// warned is how many episodes were warned of and the median minutes, missed ones as 0.
+func (r *Report) warned() (n int, medianMinutes float64) {
+	var lead []float64
+	for _, e := range r.Episodes {
+		if e.Warned {
+			n++
+		}
+		lead = append(lead, e.WarningMinutes())
+	}
+	return n, middle(lead)
+}
+
+// say writes the headline, the sentences and the notes. Like the verdict's words they are made in one place:
+// text, JSON and page repeat them.
+func (r *Report) say() {
+	limit := count(r.Site.CapacityRPM)
+	n, lead := r.warned()
+	switch {
+	case r.Minutes == 0 && len(r.Talk) > 0:
+		r.Headline = "What was said, and when we noticed."
+	case r.Minutes == 0:
+		r.Headline = "Nothing to judge: no minutes of traffic."
+	case r.Site.CapacityRPM == 0:
+		r.Headline = "Forecasts only: the capacity is not known."
+	case len(r.Episodes) == 0 && r.Alarms.False == 0:
+		r.Headline = "Nothing passed capacity, and no alarm was raised for nothing."
+	case len(r.Episodes) == 0:
+		r.Headline = fmt.Sprintf("We warned %s, it did not come.", times(r.Alarms.False))
+	case len(r.Episodes) == 1 && n == 1:
+		r.Headline = fmt.Sprintf("Warned %s before traffic passed %s a minute.", minutes(lead), limit)
+	case len(r.Episodes) == 1:
+		r.Headline = fmt.Sprintf("We did not warn. Traffic passed %s a minute at %s.", limit, r.clock(r.Episodes[0].From))
+	default:
+		r.Headline = fmt.Sprintf("Warned of %d of %d times traffic passed %s a minute; median %s before.", n, len(r.Episodes), limit, minutes(lead))
+	}
+	r.Sentences = []string{}
+	add := func(format string, a ...any) { r.Sentences = append(r.Sentences, fmt.Sprintf(format, a...)) }
+	if ours := r.rule(Ours); ours != nil {
+		s := fmt.Sprintf("Units as recommended: %s over capacity, %s unit-hours.", minutes(float64(ours.MinutesOver)), count(ours.UnitHours))
+		for _, other := range r.Rules {
+			if other.Rule != Ours {
+				s += fmt.Sprintf(" %s: %s, %s.", capital(other.Rule), count(float64(other.MinutesOver)), count(other.UnitHours))
+			}
+		}
+		add("%s", s)
+		if best := r.cheapestRival(); best != nil && ours.Cost.Known() {
+			add("%s", r.compare(ours, best))
+		}
+	}
+	if missed := len(r.Episodes) - n; missed > 0 && len(r.Episodes) > 1 {
+		add("Missed: %s without a warning before the first minute over.", times(missed))
+	}
+	if a := r.Alarms; a.Alerts > 0 {
+		s := fmt.Sprintf("Of %d alerts %d were followed by a breach within the time they spoke of, %d were false", a.Alerts, a.Followed, a.False)
+		if a.During > 0 {
+			s += fmt.Sprintf(", %d came while already over", a.During)
+		}
+		add("%s.", s)
+	}
+	if r.All.N > 0 && r.All.VsYesterday.Known() {
+		add("Error of the median forecast beside “the same as yesterday”: %s; inside the 80 %% band: %s of minutes (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
+	}
+	if r.Site.Simulated {
+		add("This site and its traffic are simulated.")
+	}
+	r.notes()
+}
+
+// cheapestRival is the rule, of those that are not ours, with the lowest cost.
+func (r *Report) cheapestRival() *RuleResult {
+	var best *RuleResult
+	for i := range r.Rules {
+		if c := &r.Rules[i]; c.Rule != Ours && c.Cost.Known() && (best == nil || c.Cost < best.Cost) {
+			best = c
+		}
+	}
+	return best
+}
+
+func (r *Report) compare(ours, best *RuleResult) string {
+	money := func(n Number) string { return count(float64(n)) + " " + r.Site.Currency }
+	if ours.Cost <= best.Cost {
+		return fmt.Sprintf("It would have cost %s; the cheapest of the others, %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
+	}
+	return fmt.Sprintf("It would have cost %s: more than %s, which needed %s.", money(ours.Cost), best.Rule, money(best.Cost))
+}
+
+func (r *Report) notes() {
+	r.Notes = []string{}
+	add := func(format string, a ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, a...)) }
+	if len(r.Rules) > 0 {
+		add("What a rule would have done is estimated by replay with the same traffic; visitors who leave change traffic.")
+		add("All rules share one fleet: decision at the end of a minute, units serve %d minutes later (lead time p95), fewer at once, paid from the order on, between %d and %s units. Rivals are spared our ramps and spending caps.",
+			int(math.Ceil(float64(r.Site.LeadTimeP95Seconds)/60)), r.Site.MinUnits, cap0(r.Site.MaxUnits))
+		add("Reactive: above 70 %% use, units for 1.5 × the highest of the last 15 minutes. Last day: 1.3 × the highest of the same hour yesterday. Static: all but 1 minute in 1,000 seen so far, set at midnight UTC.")
+	}
+	if len(r.Episodes) > 0 {
+		add("A breach is the mean of %d minutes above what the configured %d units serve; breaches less than %d minutes apart are one. A warning counts from when it was issued and only if it stood until the breach; a miss counts as 0.",
+			r.Site.SustainMinutes, r.Site.Units, sameOccasion)
+	}
+	if r.SaturatedMinutes > 0 && !r.DemandKnown {
+		add("%s minutes were saturated: what came is a lower bound. They count only when the forecast lies below it, and lost requests are at least what is shown.", count(float64(r.SaturatedMinutes)))
+	}
+	if r.MissingMinutes > 0 {
+		add("%s minutes are missing; they are left out, not read as zero.", count(float64(r.MissingMinutes)))
+	}
+	if r.Receipt.Broken > 0 {
+		add("The ledger's hash chain is broken at %s: rows were changed or left out.", times(r.Receipt.Broken))
+	}
+	if len(r.Breach) > 0 {
+		add("Skill is against always saying the base rate, which nobody knows beforehand. Neighbouring minutes share their fate: judge a row by its occasions, not by its minutes.")
+	}
+}

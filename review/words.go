@@ -1,0 +1,133 @@
+package review
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// count writes a number for a table: three digits below 100, whole above, thousands grouped.
+func count(x float64) string {
+	switch a := math.Abs(x); {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return "–"
+	case a != 0 && a < 10 && x != math.Trunc(x):
+		return strconv.FormatFloat(x, 'f', 2, 64)
+	case a < 100 && x != math.Trunc(x):
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	}
+	s := strconv.FormatFloat(math.Round(x), 'f', 0, 64)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "−", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// decimals writes a number with so many digits after the point, or a dash.
+func decimals(n Number, digits int) string {
+	if !n.Known() {
+		return "–"
+	}
+	s := strconv.FormatFloat(float64(n), 'f', digits, 64)
+	if strings.HasPrefix(s, "-") {
+		if strings.Trim(s, "-0.") == "" {
+			return s[1:] // no minus zero
+		}
+		return "−" + s[1:]
+	}
+	return s
+}
+
+// percent writes a share as whole percent, with one decimal under 10 %.
+func percent(n Number) string {
+	if !n.Known() {
+		return "–"
+	}
+	p := 100 * float64(n)
+	if p > 0 && p < 9.95 {
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+}
+
+// times1 writes a ratio as "×0.42".
+func times1(n Number) string { return "×" + decimals(n, 2) }
+
+func minutes(x float64) string {
+	if x == 1 {
+		return "1 minute"
+	}
+	return count(x) + " minutes"
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
+// cap0 is a cap on units, where 0 is none.
+func cap0(n int) string {
+	if n == 0 {
+		return "any number of"
+	}
+	return strconv.Itoa(n)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// clock writes a moment in the site's zone, which the report names once.
+func (r *Report) clock(t time.Time) string { return r.in(t).Format("2 Jan 15:04") }
+
+func (r *Report) clockp(t *time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	return r.clock(*t)
+}
+
+func (r *Report) in(t time.Time) time.Time {
+	if r.zone == nil {
+		return t.UTC()
+	}
+	return t.In(r.zone)
+}
+
+// span writes minutes as people do: 45 min, 6 h.
+func span(minutes int) string {
+	switch {
+	case minutes == 0:
+		return "all"
+	case minutes%60 == 0:
+		return fmt.Sprintf("%d h", minutes/60)
+	}
+	return fmt.Sprintf("%d min", minutes)
+}
+
+// whole writes minutes of warning, or a dash.
+func whole(n Number) string {
+	if !n.Known() {
+		return "–"
+	}
+	return count(float64(n))
+}
+
+// seconds writes a length of time: 90 s, 9 min, 1 h.
+func seconds(n int) string {
+	if n%60 != 0 || n == 0 {
+		return fmt.Sprintf("%d s", n)
+	}
+	return span(n / 60)
+}
