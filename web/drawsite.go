@@ -1,0 +1,270 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"time"
+)
+
+type riskDoc struct {
+	Site      string    `json:"site"`
+	Name      string    `json:"name"`
+	Simulated bool      `json:"simulated"`
+	Now       time.Time `json:"now"`
+	State     string    `json:"state"`
+	Verdict   verdict   `json:"verdict"`
+	Capacity  *float64  `json:"capacity_rpm"`
+	Risk      []struct {
+		HorizonMinutes int      `json:"horizon_minutes"`
+		Probability    *float64 `json:"probability"`
+	} `json:"risk"`
+	ActBy      *time.Time `json:"act_by"`
+	PeakDots   []float64  `json:"peak_dots_rpm"`
+	Origin     time.Time  `json:"origin"`
+	IssuedAt   time.Time  `json:"issued_at"`
+	ValidUntil time.Time  `json:"valid_until"`
+	Stale      bool       `json:"stale"`
+	ForecastID string     `json:"forecast_id"`
+}
+
+type forecastDoc struct {
+	Now      time.Time `json:"now"`
+	Origin   time.Time `json:"origin"`
+	TimeZone string    `json:"time_zone"`
+	Levels   []float64 `json:"levels"`
+	Points   []struct {
+		At        time.Time  `json:"at"`
+		Quantiles []*float64 `json:"quantiles_rpm"`
+	} `json:"points"`
+	History []struct {
+		At        time.Time `json:"at"`
+		Requests  *float64  `json:"requests_rpm"`
+		Saturated bool      `json:"saturated"`
+	} `json:"history"`
+	Gaps []struct {
+		From time.Time `json:"from"`
+		To   time.Time `json:"to"`
+	} `json:"gaps"`
+	Capacity        *float64 `json:"capacity_rpm"`
+	CapacityHistory []struct {
+		At       time.Time `json:"at"`
+		Capacity float64   `json:"capacity_rpm"`
+	} `json:"capacity_history"`
+	Simulated bool `json:"simulated"`
+}
+
+type capacityDoc struct {
+	Mode           string   `json:"mode"`
+	UnitsNow       int      `json:"units_now"`
+	RPMPerUnit     *float64 `json:"rpm_per_unit"`
+	Recommendation *struct {
+		Units        int    `json:"units"`
+		WouldBeUnits int    `json:"would_be_units"`
+		Detail       string `json:"detail"`
+		Plan         []struct {
+			At    time.Time `json:"at"`
+			Units int       `json:"units"`
+		} `json:"plan"`
+		ValidUntil time.Time `json:"valid_until"`
+	} `json:"recommendation"`
+}
+
+type planStep struct {
+	At    moment
+	Units int
+}
+
+type chanceRow struct {
+	Minutes int
+	Chance  string
+}
+
+type tableRow struct {
+	At       moment
+	Observed string
+	Bounds   [7]string
+	Capacity string
+}
+
+type sitePage struct {
+	head
+	Slug, Name, State   string
+	Verdict             verdict
+	ActBy               *moment
+	Chart               template.HTML
+	HasChance           bool
+	Until               moment
+	Over, Not           int
+	UnitsNow, WouldBe   int
+	Detail, Mode        string
+	HasAdvice           bool
+	Plan                []planStep
+	ValidUntil          moment
+	IssuedAt            moment
+	Rows                []tableRow
+	Chances             []chanceRow
+	ForecastID          string
+	RequestsPerUnit     float64
+	CapacityRPM         float64
+	CapacityRPS         string
+	Stale               bool
+	SentenceZoneDiffers bool
+}
+
+func siteOf(doc []byte) (*sitePage, error) {
+	var in struct {
+		Risk     *riskDoc     `json:"risk"`
+		Forecast *forecastDoc `json:"forecast"`
+		Capacity *capacityDoc `json:"capacity"`
+	}
+	if err := json.Unmarshal(doc, &in); err != nil {
+		return nil, fmt.Errorf("reading the site's documents: %w", err)
+	}
+	if in.Risk == nil {
+		return nil, fmt.Errorf("reading the site's documents: there is no risk document")
+	}
+	r, f, c := in.Risk, in.Forecast, in.Capacity
+	if f == nil {
+		f = &forecastDoc{Now: r.Now, Origin: r.Origin, TimeZone: "UTC"}
+	}
+	if c == nil {
+		c = &capacityDoc{}
+	}
+	zone := f.TimeZone
+	p := &sitePage{
+		head: head{
+			Title:     lookOf(r.State).word + ": " + r.Name + " · Surgecast",
+			Simulated: r.Simulated || f.Simulated || r.Verdict.Simulated,
+			Now:       at(r.Now, r.Now, zone),
+			Zone:      zone,
+		},
+		Slug: r.Site, Name: r.Name, State: r.State, Verdict: r.Verdict, ForecastID: r.ForecastID, Stale: r.Stale,
+		IssuedAt: at(r.IssuedAt, r.Now, zone),
+		Mode:     c.Mode,
+		UnitsNow: c.UnitsNow,
+	}
+	if p.Simulated {
+		p.Title = "[simulated] " + p.Title
+	}
+	if r.ActBy != nil {
+		m := at(*r.ActBy, r.Now, zone)
+		p.ActBy = &m
+	}
+	if r.Capacity != nil && *r.Capacity > 0 {
+		p.CapacityRPM = *r.Capacity
+		p.CapacityRPS = fmt.Sprintf("%.1f", *r.Capacity/60)
+		p.HasChance = len(r.PeakDots) > 0 && r.Verdict.ShownValue >= 5
+		p.Until = at(r.Origin.Add(time.Duration(r.Verdict.HorizonMinutes)*time.Minute), r.Now, zone)
+		p.Over = filled(r.PeakDots, *r.Capacity, r.Verdict.ShownValue)
+		p.Not = len(r.PeakDots) - p.Over
+	}
+	if rec := c.Recommendation; rec != nil && c.RPMPerUnit != nil && *c.RPMPerUnit > 0 {
+		p.HasAdvice = true
+		p.WouldBe, p.Detail = rec.WouldBeUnits, rec.Detail
+		p.ValidUntil = at(rec.ValidUntil, r.Now, zone)
+		p.RequestsPerUnit = *c.RPMPerUnit
+		for i, s := range rec.Plan {
+			if i == 0 || s.Units != rec.Plan[i-1].Units {
+				p.Plan = append(p.Plan, planStep{At: at(s.At, r.Now, zone), Units: s.Units})
+			}
+		}
+	}
+	for _, x := range r.Risk {
+		if x.Probability != nil {
+			p.Chances = append(p.Chances, chanceRow{x.HorizonMinutes, percent(*x.Probability)})
+		}
+	}
+	p.Rows = tableOf(f, r.Now, zone)
+	p.Chart = template.HTML(chartOf(r, f, c)) //nolint:gosec // numbers and escaped words only, see chartOf
+	return p, nil
+}
+
+// filled is how many dots are over capacity. The shown chance decides where it is at most one dot away:
+// it is kept still near the edge of a step, and "12 in 20" beside eleven dots would be two answers.
+func filled(peaks []float64, capacity, shownPercent float64) int {
+	over := 0
+	for _, x := range peaks {
+		if x > capacity {
+			over++
+		}
+	}
+	if shownPercent < 5 || shownPercent > 95 {
+		return over
+	}
+	if said := int(math.Round(shownPercent / 100 * float64(len(peaks)))); said-over >= -1 && said-over <= 1 {
+		return said
+	}
+	return over
+}
+
+// bounds are the levels a page shows: three central bands and the median.
+var bounds = [7]float64{.025, .1, .25, .5, .75, .9, .975}
+
+// boundIndex finds each bound among the levels a forecast keeps, -1 where it keeps none: a band is never
+// labelled as another one.
+func boundIndex(levels []float64) (index [7]int) {
+	for b, want := range bounds {
+		index[b] = -1
+		for i, l := range levels {
+			if math.Abs(l-want) < 1e-9 {
+				index[b] = i
+			}
+		}
+	}
+	return index
+}
+
+// capacityAt is the capacity that held at t: its history is a step function.
+func (f *forecastDoc) capacityAt(t time.Time) float64 {
+	c := 0.0
+	if f.Capacity != nil {
+		c = *f.Capacity
+	}
+	for i, s := range f.CapacityHistory {
+		if i == 0 || !s.At.After(t) {
+			c = s.Capacity
+		}
+	}
+	return max(0, c)
+}
+
+// tableOf is the chart as a table, every fifth minute.
+func tableOf(f *forecastDoc, now time.Time, zone string) []tableRow {
+	var rows []tableRow
+	capacity := func(t time.Time) string {
+		if c := f.capacityAt(t); c > 0 {
+			return grouped(c)
+		}
+		return "–"
+	}
+	for _, h := range f.History {
+		if h.At.Minute()%5 != 0 {
+			continue
+		}
+		r := tableRow{At: at(h.At, now, zone), Observed: rate(h.Requests), Capacity: capacity(h.At)}
+		if h.Saturated {
+			r.Observed += " or more"
+		}
+		for i := range r.Bounds {
+			r.Bounds[i] = "–"
+		}
+		rows = append(rows, r)
+	}
+	index := boundIndex(f.Levels)
+	for _, q := range f.Points {
+		if q.At.Minute()%5 != 0 {
+			continue
+		}
+		r := tableRow{At: at(q.At, now, zone), Observed: "–", Capacity: capacity(q.At)}
+		for b, i := range index {
+			r.Bounds[b] = "–"
+			if i >= 0 && i < len(q.Quantiles) {
+				r.Bounds[b] = rate(q.Quantiles[i])
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}

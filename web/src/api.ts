@@ -1,0 +1,41 @@
+// get and post speak to our own server and to no other. A refused key ends in Unauthorised, so that one
+// place shows the login; everything else becomes a Problem with the server's own words.
+
+export class Unauthorised extends Error {
+  override readonly name = "Unauthorised";
+}
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly reference: string,
+  ) {
+    super(detail || title);
+  }
+}
+
+async function request<T>(path: string, init: RequestInit): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", ...init, headers: { Accept: "application/json", ...init.headers } });
+  } catch {
+    throw new Problem(0, "No answer", "The server does not answer. Trying again.", "");
+  }
+  if (answer.status === 401 || answer.status === 403) throw new Unauthorised();
+  const body: unknown = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const p = (body ?? {}) as { title?: string; detail?: string; reference?: string };
+    throw new Problem(answer.status, p.title ?? `Error ${answer.status}`, p.detail ?? "", p.reference ?? "");
+  }
+  return body as T;
+}
+
+export function get<T>(path: string): Promise<T> {
+  return request<T>(path, {});
+}
+
+export function post<T>(path: string, body: unknown): Promise<T> {
+  return request<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+}

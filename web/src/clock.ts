@@ -1,0 +1,42 @@
+// ServerClock tells the server's time. Demo and replay run on virtual time, so the browser's own clock
+// is never read: between two words of the server its time is carried on by a stopwatch times the speed.
+export class ServerClock {
+  private base = Number.NaN;
+  private started = 0;
+  private speed = 1;
+  private running = true;
+  private readonly stopwatch: () => number;
+
+  constructor(stopwatch: () => number = () => performance.now()) {
+    this.stopwatch = stopwatch;
+  }
+
+  // set takes the server's word; a document carries only the time, a clock event the speed too.
+  set(now: number, speed = this.speed): void {
+    if (!Number.isFinite(now)) return;
+    this.base = now;
+    this.speed = speed;
+    this.started = this.stopwatch();
+  }
+
+  // now is in milliseconds, NaN before the server's first word.
+  now(): number {
+    return this.running ? this.base + (this.stopwatch() - this.started) * this.speed : this.base;
+  }
+
+  // hold stops the clock where it is: a virtual clock must not run on without its server.
+  hold(): void {
+    this.base = this.now();
+    this.running = false;
+  }
+
+  resume(): void {
+    if (this.running) return;
+    this.started = this.stopwatch();
+    this.running = true;
+  }
+
+  get live(): boolean {
+    return this.speed === 1;
+  }
+}

@@ -1,0 +1,190 @@
+// The API's JSON documents, as far as the pages read them. Units are in the names; times are RFC 3339
+// UTC; what was not a number is null.
+
+export type State =
+  | "calm"
+  | "watch"
+  | "alert"
+  | "over_capacity"
+  | "recovery"
+  | "failing"
+  | "cannot_tell"
+  | "learning";
+
+export interface Verdict {
+  state: State;
+  headline: string;
+  sentence: string;
+  word: string;
+  shown_percent: string;
+  shown_value: number;
+  overview: string;
+  caveats: string[] | null;
+  horizon_minutes: number;
+  simulated: boolean;
+}
+
+export interface Capacity {
+  units: number;
+  min_units: number;
+  max_units: number;
+  rpm_per_unit: number;
+  capacity_rpm: number;
+  lead_time_p95_seconds: number;
+  sustain_minutes: number;
+  cost_lost_request: number;
+  cost_idle_unit_hour: number;
+  currency: string;
+  alert_probability: number;
+}
+
+export interface Site {
+  slug: string;
+  name: string;
+  mode: string;
+  time_zone: string;
+  simulated: boolean;
+  capacity: Capacity;
+}
+
+export interface SiteStatus {
+  state: State;
+  verdict: Verdict | null;
+  act_by: string | null;
+  probability_6h: number | null;
+  at_stake: number | null;
+  origin: string | null;
+  issued_at: string | null;
+  valid_until: string | null;
+  stale: boolean;
+  surge_since: string | null;
+  units_now: number;
+  units_recommended: number | null;
+  spark_rpm: (number | null)[] | null;
+}
+
+export interface SiteRow extends Site {
+  status: SiteStatus | null;
+}
+
+export interface Worklist {
+  items: SiteRow[];
+  now: string;
+  next?: string;
+}
+
+export interface ForecastPoint {
+  at: string;
+  lead_minutes: number;
+  quantiles_rpm: (number | null)[];
+}
+
+export interface HistoryPoint {
+  at: string;
+  requests_rpm: number | null;
+  saturated?: boolean;
+}
+
+export interface Forecast {
+  site: string;
+  name: string;
+  simulated: boolean;
+  now: string;
+  origin: string;
+  issued_at: string;
+  valid_until: string;
+  stale: boolean;
+  forecast_id: string;
+  model_version: string;
+  step_seconds: number;
+  levels: number[];
+  points: ForecastPoint[] | null;
+  history: HistoryPoint[] | null;
+  gaps: { from: string; to: string }[] | null;
+  capacity_rpm: number | null;
+  capacity_history: { at: string; capacity_rpm: number }[] | null;
+  time_zone: string;
+}
+
+export interface Driver {
+  name?: string;
+  source?: string;
+  share?: number;
+  share_low?: number;
+  share_high?: number;
+  detail?: string;
+  sentence?: string;
+}
+
+export interface Risk {
+  site: string;
+  name: string;
+  simulated: boolean;
+  now: string;
+  state: State;
+  verdict: Verdict;
+  capacity_rpm: number | null;
+  units: number;
+  demand_rpm: number | null;
+  risk: { horizon_minutes: number; probability: number | null }[] | null;
+  time_to_breach: { probability: number; minutes: number | null }[] | null;
+  act_by: string | null;
+  act_by_reason: string;
+  late_by_seconds: number;
+  peak_dots_rpm: number[] | null;
+  breach_dots_minutes: (number | null)[] | null;
+  drivers: (Driver | string)[] | null;
+  origin: string;
+  issued_at: string;
+  valid_until: string;
+  stale: boolean;
+  degraded: string[] | null;
+  forecast_id: string;
+  surge: { id: string; state: State; opened_at: string; alert_at: string | null } | null;
+  level: string;
+  last?: { at: string; requests_rpm: number | null };
+}
+
+export interface Recommendation {
+  units: number;
+  would_be_units: number;
+  previous_units: number;
+  min_units: number;
+  max_units: number;
+  demand_rpm: number;
+  alpha: number;
+  reason: string;
+  detail: string;
+  valid_until: string;
+  cost_acting: number;
+  cost_waiting: number;
+  plan: { at: string; units: number }[] | null;
+}
+
+export interface CapacityAnswer {
+  site: string;
+  now: string;
+  mode: string;
+  units_now: number;
+  min_units: number;
+  max_units: number;
+  rpm_per_unit: number;
+  capacity_rpm: number | null;
+  recommendation: Recommendation | null;
+  valid_until: string;
+  stale: boolean;
+}
+
+export interface Surge {
+  id: string;
+  state: State;
+  opened_at: string;
+  transitions: {
+    at: string;
+    from: State;
+    to: State;
+    probability: number | null;
+    headline: string;
+    sentence: string;
+  }[];
+}

@@ -1,0 +1,330 @@
+import { get } from "./api";
+import type { SiteRow, State, Worklist } from "./documents";
+import { h, patch } from "./element";
+import { grouped, minutesLeft, money, rate, shownPercent, significant } from "./number";
+import { type Page, type Shell, setQuery } from "./shell";
+import { badge, look, simulatedChip } from "./state";
+import { timeElement, withTimes } from "./zone";
+
+// Overview is the worklist: who needs someone first, and by when. Its order is the server's. While a
+// pointer or the focus is in the list the order stays as it is, else one clicks on the wrong site.
+
+const foldFrom = 5; // more calm sites than this are folded away when someone else needs attention
+
+interface Row {
+  element: HTMLTableRowElement;
+  cells: HTMLElement[];
+}
+
+const columns = ["State", "Site", "What to do", "Act by", "Chance, next 6 h", "At stake", "Last 24 h"] as const;
+type Sort = "state" | "site" | "act" | "chance" | "stake";
+const sortOf: (Sort | null)[] = ["state", "site", null, "act", "chance", "stake", null];
+
+export class Overview implements Page {
+  readonly stream = "";
+  private doc: Worklist | null = null;
+  private held: string[] = []; // the order on the page
+  private readonly rows = new Map<string, Row>();
+  private readonly lead = h("p", { class: "lead" });
+  private readonly counts = h("ul", { class: "counts", "aria-label": "Sites by state" });
+  private readonly caption = h("caption", { class: "sr" });
+  private readonly body = h("tbody", { role: "rowgroup" });
+  private readonly calmBody = h("tbody", { role: "rowgroup" });
+  private readonly calmSummary = h("summary");
+  private readonly calm: HTMLElement;
+  private readonly list: HTMLElement;
+  private readonly changed: HTMLElement;
+  private readonly first = h("div", { class: "card first", hidden: true });
+  private readonly heads: HTMLElement[] = [];
+  private readonly before = new Map<string, State>();
+
+  constructor(private readonly shell: Shell) {
+    const table = (caption: Node, body: HTMLElement, sortable: boolean) =>
+      h(
+        "table",
+        { class: "worklist", role: "table" },
+        caption,
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...columns.map((c, i) => this.head(c, sortable ? sortOf[i]! : null)))),
+        body,
+      );
+    this.changed = h(
+      "p",
+      { class: "changed", hidden: true },
+      "Order changed. ",
+      h("button", { type: "button", click: () => this.arrange(true) }, "Update"),
+    );
+    this.calm = h("details", { class: "calmfold", hidden: true }, this.calmSummary, table(h("caption", { class: "sr" }, "Calm sites"), this.calmBody, false));
+    this.list = h("div", { class: "card list", hidden: true }, table(this.caption, this.body, true), this.calm);
+    this.list.addEventListener("pointerleave", () => this.arrange(false));
+    this.list.addEventListener("focusout", () => setTimeout(() => this.arrange(false)));
+    shell.main.append(h("h1", {}, "Who needs someone first"), this.lead, this.counts, this.changed, this.first, this.list);
+  }
+
+  async load(): Promise<void> {
+    const doc = await get<Worklist>("/v1/sites?sort=risk&limit=200");
+    if (this.shell.paused) return; // asked for before the pause
+    this.doc = doc;
+    const items = doc.items ?? [];
+    const issued = items.map((s) => Date.parse(s.status?.issued_at ?? "")).filter(Number.isFinite);
+    this.shell.show({
+      simulated: items.some((s) => s.simulated),
+      title: "Overview · Surgecast",
+      updatedAt: issued.length > 0 ? Math.max(...issued) : Date.parse(doc.now),
+      now: Date.parse(doc.now),
+      zones: [...new Set(items.map((s) => s.time_zone))].slice(0, 12),
+    });
+    this.announce(items);
+    this.fill();
+    this.arrange(this.held.length === 0);
+  }
+
+  rezone(): void {
+    this.fill();
+  }
+
+  tick(): void {
+    if (!this.doc) return;
+    for (const s of this.doc.items ?? []) {
+      const row = this.rows.get(s.slug);
+      if (row) this.actBy(row.cells[3]!, s);
+    }
+  }
+
+  private head(words: string, sort: Sort | null): HTMLElement {
+    const th = h("th", { scope: "col", role: "columnheader" });
+    if (!sort) {
+      th.append(words);
+      return th;
+    }
+    th.append(
+      h("button", {
+        type: "button",
+        class: "sort",
+        click: () => {
+          const now = this.sort === sort ? "state" : sort;
+          setQuery("sort", now === "state" ? null : now);
+          this.arrange(true);
+        },
+      }, words),
+    ); // prettier-ignore
+    th.dataset["sort"] = sort;
+    this.heads.push(th);
+    return th;
+  }
+
+  private get sort(): Sort {
+    const s = new URLSearchParams(location.search).get("sort") as Sort | null;
+    return s && sortOf.includes(s) ? s : "state";
+  }
+
+  // order is the server's, unless the reader asked for another; the sort is stable, so ties stay the
+  // server's too.
+  private order(): string[] {
+    const items = [...(this.doc?.items ?? [])];
+    const last = Number.POSITIVE_INFINITY;
+    const key: Record<Sort, ((s: SiteRow) => number) | null> = {
+      state: null,
+      site: null,
+      act: (s) => (s.status?.act_by ? Date.parse(s.status.act_by) : last),
+      chance: (s) => -(s.status?.probability_6h ?? -1),
+      stake: (s) => -(s.status?.at_stake ?? -1),
+    };
+    const by = key[this.sort];
+    if (by) items.sort((a, b) => by(a) - by(b) || 0);
+    if (this.sort === "site") items.sort((a, b) => a.name.localeCompare(b.name));
+    return items.map((s) => s.slug);
+  }
+
+  private arrange(now: boolean): void {
+    if (!this.doc) return;
+    const order = this.order();
+    const same = order.length === this.held.length && order.every((s, i) => s === this.held[i]);
+    const busy = this.list.matches(":hover") || this.list.contains(document.activeElement);
+    for (const th of this.heads) {
+      const own = th.dataset["sort"] === this.sort;
+      th.setAttribute("aria-sort", own ? (this.sort === "chance" || this.sort === "stake" ? "descending" : "ascending") : "none");
+    }
+    if (!now && !same && busy) {
+      this.changed.hidden = false;
+      return;
+    }
+    this.changed.hidden = true;
+    if (!same || now) {
+      const focused = document.activeElement as HTMLElement | null;
+      this.held = order;
+      this.place();
+      if (focused && focused !== document.activeElement && focused.isConnected) focused.focus();
+    }
+  }
+
+  private place(): void {
+    const items = new Map((this.doc?.items ?? []).map((s) => [s.slug, s]));
+    const isCalm = (slug: string) => (items.get(slug)?.status?.state ?? "cannot_tell") === "calm";
+    const calm = this.held.filter(isCalm);
+    const fold = calm.length > foldFrom && calm.length < this.held.length && this.sort === "state";
+    const rows = (slugs: string[]) => slugs.map((s) => this.rows.get(s)?.element).filter((e): e is HTMLTableRowElement => !!e);
+    this.body.replaceChildren(...rows(fold ? this.held.filter((s) => !isCalm(s)) : this.held));
+    this.calmBody.replaceChildren(...rows(fold ? calm : []));
+    this.calm.hidden = !fold;
+    patch(this.calmSummary, [fold, calm.length], () => [`${calm.length} calm sites`]);
+  }
+
+  private fill(): void {
+    const items = this.doc?.items ?? [];
+    const zone = this.shell.zone;
+    const now = this.shell.clock.now();
+    this.first.hidden = items.length > 0;
+    this.list.hidden = items.length === 0;
+    patch(this.first, items.length, () => [
+      h("p", {}, "Nothing is watched yet."),
+      h("p", {}, h("b", {}, "Watch my site"), " (2 minutes): ", h("code", {}, "forecaster site add"), ", or POST /v1/sites."),
+      h("p", {}, h("b", {}, "Play a simulated surge"), " (10 seconds): ", h("code", {}, "forecaster demo"), "."),
+    ]);
+
+    const tally = (...states: State[]) => items.filter((s) => states.includes(s.status?.state ?? "cannot_tell")).length;
+    const calm = tally("calm", "learning");
+    const need = items.length - calm;
+    const next = items
+      .filter((s) => s.status?.act_by && s.status.state !== "calm")
+      .sort((a, b) => Date.parse(a.status!.act_by!) - Date.parse(b.status!.act_by!))[0];
+    const needWords = `${need === 0 ? "No site needs" : need === 1 ? "1 site needs" : `${need} sites need`} someone`;
+    patch(this.lead, [needWords, next?.slug, next?.status?.act_by, zone, items.length], () =>
+      items.length === 0
+        ? []
+        : next
+          ? [`${needWords}. Next decision: ${next.name}, by `, timeElement(Date.parse(next.status!.act_by!), now, zone), "."]
+          : [`${needWords}.`],
+    );
+    patch(this.caption, [needWords, calm], () => [`${needWords}, ${calm} calm`]);
+    const states: [State[], string][] = [
+      [["over_capacity"], "over capacity"],
+      [["alert"], "alert"],
+      [["failing"], "failing"],
+      [["cannot_tell"], "unknown"],
+      [["watch"], "watch"],
+      [["recovery"], "recovery"],
+      [["learning"], "learning"],
+      [["calm"], "calm"],
+    ];
+    const shown = states.map(([s, w]) => [s[0]!, w, tally(...s)] as const).filter(([s, , n]) => n > 0 || s === "alert");
+    patch(this.counts, items.length === 0 ? [] : shown, () =>
+      items.length === 0
+        ? []
+        : shown.map(([s, w, n]) =>
+            h("li", { class: look(s).tone }, h("span", { class: "shape", "aria-hidden": "true" }, look(s).shape), ` ${n} ${w}`),
+          ),
+    );
+
+    const known = new Set(items.map((s) => s.slug));
+    for (const [slug, row] of this.rows) {
+      if (known.has(slug)) continue;
+      row.element.remove();
+      this.rows.delete(slug);
+    }
+    for (const s of items) {
+      let row = this.rows.get(s.slug);
+      if (!row) {
+        const cells = columns.map((c, i) =>
+          i === 1
+            ? h("th", { scope: "row", role: "rowheader", class: "site" })
+            : h("td", { role: "cell", class: ["state", "", "todo", "act", "chance", "stake", "spark"][i]!, "data-label": c }),
+        );
+        row = { cells, element: h<HTMLTableRowElement>("tr", { role: "row" }, ...cells) };
+        this.rows.set(s.slug, row);
+      }
+      this.row(row, s, zone);
+    }
+  }
+
+  private row(row: Row, s: SiteRow, zone: string): void {
+    const state = s.status?.state ?? "cannot_tell";
+    const v = s.status?.verdict ?? null;
+    row.element.className = look(state).tone;
+    const [stateCell, site, todo, act, chance, stake, spark] = row.cells as [HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+    patch(stateCell, state, () => [badge(state)]);
+    patch(site, [s.slug, s.name, s.simulated, zone], () => [
+      h("a", { href: `/sites/${s.slug}${zone === s.time_zone ? "" : location.search}` }, s.name),
+      s.simulated && simulatedChip(),
+    ]);
+    patch(todo, v?.overview ?? "", () => withTimes(v?.overview || "–"));
+    this.actBy(act, s);
+    patch(chance, this.chanceOf(s), () => {
+      const c = this.chanceOf(s);
+      if (!c) return [h("span", { class: "none" }, "–")];
+      return [h("span", { class: "percent" }, c.text), c.value >= 5 && dots(c.value)];
+    });
+    const at = s.status?.at_stake ?? 0;
+    patch(stake, [at, s.capacity?.currency], () => [at > 0 ? money(at, s.capacity?.currency ?? "", 3) : "–"]);
+    patch(spark, [s.status?.spark_rpm, s.capacity?.capacity_rpm], () => sparkline(s));
+  }
+
+  // The chance of one window for all. Where the verdict speaks of that window too, its own words are
+  // shown, so that list and page say the same.
+  private chanceOf(s: SiteRow): { text: string; value: number } | null {
+    const p = s.status?.probability_6h;
+    if (p === null || p === undefined) return null;
+    const v = s.status?.verdict;
+    if (v && v.horizon_minutes === 360 && v.shown_percent) return { text: v.shown_percent, value: v.shown_value };
+    return shownPercent(p);
+  }
+
+  private actBy(cell: HTMLElement, s: SiteRow): void {
+    const at = Date.parse(s.status?.act_by ?? "");
+    const now = this.shell.clock.now();
+    const zone = this.shell.zone;
+    if (!Number.isFinite(at)) {
+      patch(cell, "", () => [h("span", { class: "none" }, "–")]);
+      return;
+    }
+    const left = at - now;
+    const words = !this.shell.ticking || s.status?.stale || left > 4 * 3_600_000 ? "" : left <= 0 ? "past" : minutesLeft(left);
+    patch(cell, [at, zone, words], () => [timeElement(at, now, zone), words !== "" && h("span", { class: "left" }, words)]);
+  }
+
+  private announce(items: SiteRow[]): void {
+    for (const s of items) {
+      const state = s.status?.state ?? "cannot_tell";
+      const was = this.before.get(s.slug);
+      this.before.set(s.slug, state);
+      if (was === undefined || was === state) continue;
+      const words = `${s.name}: ${look(state).word}. ${s.status?.verdict?.headline ?? ""}`;
+      if (state === "alert") this.shell.cry(words);
+      else this.shell.say(words);
+    }
+  }
+}
+
+// dots are 20 cases, filled by the shown chance: 60 % is 12 filled and 8 hollow.
+export function dots(percent: number): Element {
+  const n = Math.round(percent / 5);
+  const svg = h<SVGElement>("svg", { class: "dotrow", viewBox: "0 0 160 8", width: 160, height: 8, "aria-hidden": "true" });
+  for (let i = 0; i < 20; i++) svg.append(h<SVGElement>("circle", { cx: i * 8 + 4, cy: 4, r: 2.75, class: i < n ? "dot over" : "dot" }));
+  return svg;
+}
+
+function sparkline(s: SiteRow): (Node | string)[] {
+  const xs = s.status?.spark_rpm ?? [];
+  const seen = xs.filter((x): x is number => x !== null);
+  if (seen.length === 0) return [h("span", { class: "none" }, "–")];
+  const capacity = s.capacity?.capacity_rpm ?? 0;
+  const highest = Math.max(...seen);
+  const top = Math.max(1.1 * highest, capacity > 0 && capacity < 2.5 * highest ? 1.15 * capacity : 0, 1);
+  const [w, tall] = [108, 28];
+  const y = (v: number) => tall - 1 - (v / top) * (tall - 2);
+  let d = "";
+  let pen = false;
+  xs.forEach((v, i) => {
+    if (v === null) pen = false;
+    else {
+      d += `${pen ? "L" : "M"}${((i + 0.5) / xs.length) * w} ${y(v).toFixed(1)}`;
+      pen = true;
+    }
+  });
+  const svg = h<SVGElement>(
+    "svg",
+    { viewBox: `0 0 ${w} ${tall}`, width: w, height: tall, "aria-hidden": "true" },
+    capacity > 0 && capacity <= top && h("line", { x1: 0, x2: w, y1: y(capacity), y2: y(capacity), class: "capacityline" }),
+    h("path", { d, class: "sparkpath" }),
+  );
+  return [svg, h("span", { class: "sr" }, `highest ${rate(significant(highest, 3))} requests a minute${capacity > 0 ? `, capacity ${grouped(capacity)}` : ""}`)];
+}
