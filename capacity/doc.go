@@ -1,0 +1,18 @@
+// Package capacity turns a forecast of demand into units: how many a site should ask for now, over
+// the next hours, and why.
+//
+// What it promises of every answer of Recommend, whatever the forecast says:
+//
+//   - it is never below what the demand measured now needs (only a person's max_units, a freeze or an
+//     override can make it so);
+//   - it falls by at most 10 % in any 5 minutes and at most doubles in any 5 minutes;
+//   - it never falls because something is unknown;
+//   - mentions alone lift it to at most twice the measured demand, until traffic confirms them or a
+//     planned event covers them;
+//   - it is a number an autoscaler acts on: a rise within its 10 % tolerance is widened past it;
+//   - while a site is not in mode act, the answer is min_units and the rest stands in WouldBeUnits.
+//
+// It also holds what tells a site's capacity from measurements: the scalability law fitted to load
+// tests (USL) and the waiting probabilities of a service group (Erlang). It has no clock, no names,
+// no storage: everything arrives as an argument.
+package capacity

@@ -1,0 +1,560 @@
+package risk
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"surgecast"
+)
+
+// maxHeadline is the longest headline in characters: it has to fit a phone and a chat preview.
+const maxHeadline = 45
+
+// Say writes every sentence the product shows about a site: headline, sentence, the worklist's cell and what its
+// visitors read, in the exact words of UX 2.0, with the rounding rules of UX 3. The same facts give the same words.
+//
+// The order is always: what to do and by when (headline); the word and the number of what, until when, most likely
+// when, and how many of 20; what acting and waiting cost; why; and last what limits it. At most three sentences, and
+// one more that says a site is simulated. Caveats that found no room there stand in Verdict.Caveats.
+func Say(f Facts) surgecast.Verdict {
+	state, noData, stale := f.state()
+	s := sentences{Facts: f, speaker: newSpeaker(f.Now, f.Site.TimeZone), fc: f.Forecast}
+	s.v = surgecast.Verdict{State: state, Simulated: f.Site.Simulated, Horizon: Horizon(f.Forecast, state)}
+	s.prepare()
+
+	switch {
+	case noData:
+		s.noData()
+	case stale:
+		s.stale()
+	case state == surgecast.StateFailing:
+		s.failing()
+	case !known(s.fc) && state != surgecast.StateOver:
+		s.capacityUnknown()
+	case state == surgecast.StateCannotTell:
+		s.noData()
+	case state == surgecast.StateOver:
+		s.over()
+	case state == surgecast.StateRecovery:
+		s.recovery()
+	case state == surgecast.StateAlert:
+		s.alert()
+	case state == surgecast.StateWatch:
+		s.watch()
+	case state == surgecast.StateLearning || f.TalkOnly:
+		s.learningSite()
+	default:
+		s.calm()
+	}
+	if !noData && !stale {
+		s.caveats()
+	}
+	if f.Site.Simulated {
+		s.v.Sentence = strings.TrimSpace(s.v.Sentence + " " + simulatedSuffix)
+	}
+	return s.v
+}
+
+const simulatedSuffix = "This site and its traffic are simulated."
+
+// What visitors read. It never names requests, units, topics or chances, and never forecasts an overload.
+const visitorsCalm = "Working normally."
+
+type sentences struct {
+	Facts
+	speaker
+	fc *surgecast.SiteForecast
+	v  surgecast.Verdict
+	c  chance // of the verdict's window; meaningful when ShownPercent is set
+}
+
+// prepare rounds the chance of the verdict's window, once, for word, percentage and dots.
+func (s *sentences) prepare() {
+	if !known(s.fc) {
+		return
+	}
+	p := At(s.fc.HorizonMinutes, s.fc.Risk, float64(s.v.Horizon))
+	s.c = showChance(p, s.Previous, s.v.Horizon)
+	s.v.Word, s.v.ShownPercent, s.v.ShownValue = s.c.word(), s.c.percent(), s.c.shown
+}
+
+// begins is the moment the forecast's future begins: the end of its last complete bucket. A breach "in bucket h" is
+// over by the end of that bucket, begins + h.
+func (s *sentences) begins() time.Time {
+	return s.fc.Origin.Add(time.Duration(max(s.fc.StepSeconds, 60)) * time.Second)
+}
+
+func (s *sentences) after(minutes float64) time.Time {
+	return s.begins().Add(time.Duration(minutes * float64(time.Minute)))
+}
+
+// windowEnd is "by 15:20".
+func (s *sentences) windowEnd() string { return s.at(s.after(float64(s.v.Horizon))) }
+
+// join puts sentences together, leaving out empty ones.
+func join(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// withIn20 ends a clause with ": 12 in 20 situations like this one." or with its full stop.
+func withIn20(clause string, c chance) string {
+	if n := c.in20(); n != "" {
+		return clause + ": " + n + "."
+	}
+	return clause + "."
+}
+
+func (s *sentences) calm() {
+	until := s.after(float64(s.v.Horizon))
+	if a := s.fc.ActBy; !a.IsZero() && a.Before(until) && a.After(s.now) {
+		until = a
+	}
+	s.v.Headline = "Nothing to do before " + s.actByCalm(until) + "."
+	s.v.Sentence = join(s.chanceInNext(), s.busiest())
+	s.v.Overview = "Nothing to do"
+	s.v.Visitors = visitorsCalm
+}
+
+// actByCalm is the end of a calm stretch, to the minute: it is the end of a window, not a deadline.
+func (s *sentences) actByCalm(t time.Time) string { return s.at(t) }
+
+// chanceInNext is "Very small chance (2 %) that traffic passes 1,200 requests a minute in the next 6 hours."
+func (s *sentences) chanceInNext() string {
+	return withIn20(capital(s.c.said())+" that traffic passes "+exact(s.fc.CapacityRPM)+
+		" requests a minute in the next "+span(s.v.Horizon), s.c)
+}
+
+func (s *sentences) busiest() string {
+	if s.BusiestAt.IsZero() || !(s.BusiestRPM > 0) || math.IsInf(s.BusiestRPM, 0) {
+		return ""
+	}
+	return "Busiest around " + s.likely(s.BusiestAt) + ", about " + about(s.BusiestRPM) + " a minute."
+}
+
+func (s *sentences) watch() {
+	s.v.Headline = "Be ready. Decide by " + s.actBy(s.fc.ActBy) + "."
+	switch {
+	case s.fc.ActBy.IsZero():
+		s.v.Headline = "Be ready. Nothing to decide yet."
+	case !s.fc.ActBy.After(s.now):
+		s.v.Headline = "Be ready. Decide now."
+	}
+	s.v.Sentence = join(
+		withIn20(capital(s.c.said())+" of passing "+exact(s.fc.CapacityRPM)+" requests a minute by "+s.windowEnd(), s.c),
+		"Nothing to buy yet; make sure someone can be reached.")
+	s.v.Overview = "Be ready"
+	s.v.Visitors = visitorsCalm
+}
+
+func (s *sentences) alert() {
+	s.v.Visitors = visitorsCalm
+	by := s.fc.ActBy
+	if !by.IsZero() && !by.After(s.now) {
+		s.alertPast()
+		return
+	}
+	do := s.remedy()
+	switch {
+	case by.IsZero() && do == "":
+		s.v.Headline, s.v.Overview = "Look now: traffic has left its forecast.", "Look now"
+	case by.IsZero():
+		s.v.Headline, s.v.Overview = do+" now.", do
+	case do == "":
+		s.v.Headline, s.v.Overview = "Be ready. Decide by "+s.actBy(by)+".", "Be ready"
+	default:
+		s.v.Headline, s.v.Overview = do+" by "+s.actBy(by)+".", do
+	}
+	s.v.Sentence = join(s.chanceBy(), s.carries(), s.costs())
+	if s.carries() == "" || s.costs() == "" {
+		s.v.Sentence = join(s.v.Sentence, s.driver())
+	}
+}
+
+// remedy is what the headline tells to do: add the units the recommendation asks for; where it may ask for no more
+// (max_units), let people in by turns.
+func (s *sentences) remedy() string {
+	rec := s.fc.Recommendation
+	add := wanted(rec) - s.fc.Units
+	if add > 0 {
+		return "Add " + units(add)
+	}
+	if rec.MaxUnits > 0 && s.fc.Units >= rec.MaxUnits {
+		return "Switch on the queue"
+	}
+	return ""
+}
+
+// wanted is the units the recommendation asks for, in whatever mode: people are told what would help.
+func wanted(r surgecast.Recommendation) int { return max(r.WouldBeUnits, r.Units) }
+
+// chanceBy is "About even chance (60 %) that traffic passes 1,200 requests a minute by 15:20, most likely around
+// 15:05: 12 in 20 situations like this one."
+func (s *sentences) chanceBy() string {
+	clause := capital(s.c.said()) + " that traffic passes " + exact(s.fc.CapacityRPM) + " requests a minute by " + s.windowEnd()
+	if t := s.mostLikely(); !t.IsZero() {
+		clause += ", most likely around " + s.likely(t)
+	}
+	return withIn20(clause, s.c)
+}
+
+// mostLikely is the middle of the cases in which it happens: half of the breaches within the window come before it.
+// Under a real chance (20 %) it is not said: a time reads as a promise.
+func (s *sentences) mostLikely() time.Time {
+	if s.c.shown < 20 {
+		return time.Time{}
+	}
+	p := At(s.fc.HorizonMinutes, s.fc.Risk, float64(s.v.Horizon))
+	t := TimeToBreach(s.fc.HorizonMinutes, s.fc.Risk, p/2)
+	if math.IsNaN(t) {
+		return time.Time{}
+	}
+	return s.after(t)
+}
+
+// carries is "13 units would carry 19 in 20.": how many of 20 highest demands the recommended units can take. Never
+// 20: nothing carries everything.
+func (s *sentences) carries() string {
+	n := wanted(s.fc.Recommendation)
+	if n <= s.fc.Units || !(s.fc.RPMPerUnit > 0) {
+		return ""
+	}
+	curve := along(s.fc.HorizonMinutes, s.fc.GridRPM, s.fc.RiskGrid, float64(n)*s.fc.RPMPerUnit)
+	p := At(s.fc.HorizonMinutes, curve, float64(s.v.Horizon))
+	if math.IsNaN(p) {
+		return ""
+	}
+	k := min(int(math.Round((1-p)*dotCount)), dotCount-1)
+	if k <= dotCount-int(math.Round(s.c.shown/5)) {
+		return "" // no better than now in steps of 20: saying so would read as an argument against acting
+	}
+	return units(n) + " would carry " + grouped(float64(k)) + " in 20."
+}
+
+// costs is "Acting costs about €6; waiting risks about €540." It is said only when both are known.
+func (s *sentences) costs() string {
+	r, p := s.fc.Recommendation, s.Site.Capacity
+	if !(r.CostActing > 0) || !(r.CostWaiting > 0) || math.IsInf(r.CostWaiting, 0) {
+		return ""
+	}
+	return "Acting costs " + aboutMoney(r.CostActing, p.Currency) + "; waiting risks " + aboutMoney(r.CostWaiting, p.Currency) + "."
+}
+
+func aboutMoney(x float64, currency string) string {
+	if x < 1 {
+		return money(x, currency)
+	}
+	return "about " + money(x, currency)
+}
+
+// driver is "Reddit drives it: 45 % of traffic (35–55)." A band wider than 30 points names nobody.
+func (s *sentences) driver() string {
+	d := s.Driver
+	if d == nil || d.Name == "" || !(d.Share > 0) || d.High-d.Low > .3 || len(s.CannotTellWhich) > 0 {
+		return ""
+	}
+	whole := func(x float64) string { return grouped(min(max(x, 1), 99)) }
+	return capital(d.Name) + " drives it: " + whole(5*math.Round(d.Share*20)) + " % of traffic (" +
+		whole(math.Floor(d.Low*100+1e-9)) + "–" + whole(math.Ceil(d.High*100-1e-9)) + ")."
+}
+
+func (s *sentences) alertPast() {
+	serve := s.servesFrom()
+	s.v.Headline = "Past " + s.at(s.fc.ActBy) + ". Act now, it still helps."
+	s.v.Sentence = "Units ordered now serve from " + s.at(serve) + "."
+	if !s.fc.Origin.IsZero() {
+		p := At(s.fc.HorizonMinutes, s.fc.Risk, serve.Sub(s.begins()).Minutes())
+		s.v.Sentence = join(s.v.Sentence, "The chance of being over before that is "+showChance(p, nil, 0).percent()+".")
+	}
+	s.v.Overview = "Act now"
+}
+
+// servesFrom is when units ordered now serve: the lead time (p95) from now, up to the minute.
+func (s *sentences) servesFrom() time.Time {
+	lead := s.Site.Capacity.LeadTimeP95Seconds
+	if s.fc != nil && s.fc.LeadTimeP95Seconds > 0 {
+		lead = s.fc.LeadTimeP95Seconds
+	}
+	return ceilMinute(s.now.Truncate(time.Minute).Add(time.Duration(lead) * time.Second))
+}
+
+func ceilMinute(t time.Time) time.Time {
+	if c := t.Truncate(time.Minute); c.Before(t) {
+		return c.Add(time.Minute)
+	}
+	return t
+}
+
+func (s *sentences) over() {
+	since := s.OverSince
+	if since.IsZero() && s.Surge != nil {
+		since = s.Surge.AlertAt
+	}
+	s.v.Headline, s.v.Overview = "Over capacity now.", "Over capacity"
+	if !since.IsZero() {
+		s.v.Headline = "Over capacity since " + s.at(since) + "."
+		s.v.Overview = "Over since " + s.at(since)
+	}
+	s.v.Sentence = measured(s.fc.DemandRPM) + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served."
+	if s.fc.DemandRPM <= s.fc.CapacityRPM {
+		// Saturated: more arrive than are counted, so the number is a floor and is not set against capacity.
+		s.v.Sentence = "More requests arrive than the " + exact(s.fc.CapacityRPM) + " a minute that can be served."
+	}
+	if wanted(s.fc.Recommendation) > s.fc.Units || s.fc.Recommendation.WouldBeUnits == 0 {
+		s.v.Sentence = join(s.v.Sentence, "Units ordered now serve from "+s.at(s.servesFrom())+".")
+	}
+	back := ""
+	if s.BackBy.After(s.now) {
+		by := s.overBy(s.BackBy)
+		s.v.Sentence = join(s.v.Sentence, "16 in 20 such surges are back under capacity by "+by+".")
+		back = "Most likely normal again by " + by + "."
+	}
+	s.v.Visitors = join("Very busy. Pages may be slow or refuse to load.", back, "Next update "+s.nextUpdate()+".")
+}
+
+func (s *sentences) recovery() {
+	under := s.UnderSince
+	if under.IsZero() && s.Surge != nil && !s.Surge.PeakAt.IsZero() {
+		under = s.Surge.PeakAt
+	}
+	until := s.WatchUntil
+	if until.IsZero() && !under.IsZero() {
+		until = under.Add(RecoveryAfterOver)
+	}
+	if !until.After(s.now) {
+		until = s.now.Add(RecoveryAfterAlert)
+	}
+	hold, downs := s.stepsDown()
+	n := wanted(s.fc.Recommendation)
+	if n <= 0 {
+		n = s.fc.Units
+	}
+	if hold.IsZero() {
+		s.v.Headline, s.v.Overview = "Hold "+units(n)+" for now.", "Hold for now"
+	} else {
+		s.v.Headline, s.v.Overview = "Hold "+units(n)+" until "+s.at(hold)+".", "Hold until "+s.at(hold)
+	}
+
+	since := "Still under capacity."
+	if !under.IsZero() {
+		since = "Under capacity since " + s.at(under) + "."
+	}
+	p := s.SecondWave
+	if !(p > 0) {
+		p = At(s.fc.HorizonMinutes, s.fc.Risk, until.Sub(s.begins()).Minutes())
+	}
+	minutes := int(math.Round(until.Sub(s.now).Minutes()))
+	s.v.Horizon = minutes
+	s.c = showChance(p, nil, minutes)
+	s.v.Word, s.v.ShownPercent, s.v.ShownValue = s.c.word(), s.c.percent(), s.c.shown
+	s.v.Sentence = join(since, capital(s.c.said())+" of a second wave by "+s.overBy(until)+".", downs)
+	s.v.Visitors = "Back to normal. We keep watching until " + s.overBy(until) + "."
+	if !under.IsZero() {
+		s.v.Visitors = "Back to normal since " + s.at(under) + ". We keep watching until " + s.overBy(until) + "."
+	}
+}
+
+// stepsDown reads the plan: until when to hold, and "Then step down: 9 units at 16:30, 6 at 17:15."
+func (s *sentences) stepsDown() (hold time.Time, sentence string) {
+	level := wanted(s.fc.Recommendation)
+	var named []string
+	for _, step := range s.fc.Recommendation.Plan {
+		if !step.At.After(s.now) {
+			continue
+		}
+		if step.Units >= level {
+			if hold.IsZero() {
+				continue
+			}
+			break // it rises again: the first stretch down is what is promised
+		}
+		if hold.IsZero() {
+			hold = step.At
+		}
+		level = step.Units
+		noun := grouped(float64(step.Units))
+		if len(named) == 0 {
+			noun = units(step.Units)
+		}
+		named = append(named, noun+" at "+s.at(step.At))
+	}
+	if len(named) == 0 {
+		return hold, ""
+	}
+	if len(named) > 2 { // the first step and the last: what to expect next, and where it ends
+		named = []string{named[0], named[len(named)-1]}
+	}
+	return hold, "Then step down: " + strings.Join(named, ", ") + "."
+}
+
+func (s *sentences) noData() {
+	s.v.State = surgecast.StateCannotTell
+	s.v.Word, s.v.ShownPercent, s.v.ShownValue, s.v.Horizon = "", "", 0, 0
+	last := s.LastMinute
+	if !last.IsZero() {
+		last = last.Add(time.Minute)
+	} else if s.fc != nil && !s.fc.Origin.IsZero() {
+		last = s.begins()
+	}
+	if last.IsZero() {
+		s.v.Headline = "No numbers from this site yet."
+		s.v.Sentence = "So there is no verdict. Connect a traffic source: push, Prometheus, log or CSV."
+		s.v.Overview = "No data yet"
+		s.v.Visitors = "No current information."
+		return
+	}
+	at := s.at(last)
+	s.v.Headline = "No numbers from this site since " + at + "."
+	s.v.Overview = "No data since " + at
+	s.v.Visitors = "No current information. Last checked " + at + "."
+	s.v.Caveats = append(s.v.Caveats, "Check the traffic source.")
+
+	verdict := "So there is no verdict."
+	spoken, state := s.LastSpoken, s.LastVerdict
+	if s.fc != nil {
+		if spoken.IsZero() {
+			spoken = s.fc.IssuedAt
+		}
+		if state == "" {
+			state = s.fc.State
+		}
+	}
+	if !spoken.IsZero() && state != "" && state != surgecast.StateCannotTell {
+		verdict = "So there is no verdict; the last one (" + s.at(spoken) + ", " + stateWord(state) + ") no longer counts."
+	}
+	s.v.Sentence = join(verdict, s.scalerWithout())
+}
+
+// scalerWithout says what the autoscaler gets while there are no numbers.
+func (s *sentences) scalerWithout() string {
+	n, until := s.KeptUnits, s.KeptUntil
+	if s.fc != nil {
+		if n == 0 {
+			n = s.fc.Recommendation.Units
+		}
+		if until.IsZero() {
+			until = s.fc.ValidUntil
+		}
+	}
+	switch {
+	case until.IsZero() || n <= 0:
+		return ""
+	case s.now.Before(until):
+		return "The autoscaler keeps " + units(n) + " until " + s.at(until) + " and then gets an error, not a guess."
+	default:
+		return "The autoscaler kept " + units(n) + " until " + s.at(until) + " and now gets an error, not a guess."
+	}
+}
+
+// stateWord is a state's word in running text.
+func stateWord(state surgecast.State) string {
+	switch state {
+	case surgecast.StateOver:
+		return "over capacity"
+	case surgecast.StateCannotTell:
+		return "no data"
+	default:
+		return string(state)
+	}
+}
+
+func (s *sentences) stale() {
+	age := plural(int(s.now.Sub(s.fc.IssuedAt).Minutes()), "minute")
+	said := s.fc.Verdict
+	if said.Headline == "" {
+		then := s.Facts
+		then.Now = s.fc.IssuedAt
+		said = Say(then)
+	}
+	s.v.Word, s.v.ShownPercent, s.v.ShownValue, s.v.Horizon = said.Word, said.ShownPercent, said.ShownValue, said.Horizon
+	quoted := lower(strings.ReplaceAll(strings.TrimSuffix(said.Headline, "."), ". ", ", "))
+	quoted = strings.ReplaceAll(quoted, ", Act", ", act")
+	quoted = strings.ReplaceAll(quoted, ", Decide", ", decide")
+	quoted = strings.ReplaceAll(quoted, ", Nothing", ", nothing")
+	if said.ShownPercent != "" {
+		quoted += ", " + said.Word + " (" + said.ShownPercent + ")"
+		s.v.Overview = said.ShownPercent + " (" + shortAge(s.now.Sub(s.fc.IssuedAt)) + " old)"
+	} else {
+		s.v.Overview = "Forecast " + shortAge(s.now.Sub(s.fc.IssuedAt)) + " old"
+	}
+	s.v.Headline = "This forecast is " + age + " old."
+	s.v.Sentence = "Made at " + s.at(s.fc.IssuedAt) + "; normally every minute. It said: " + quoted + ". Look at live traffic as well."
+	s.v.Visitors = said.Visitors
+}
+
+func shortAge(d time.Duration) string { return grouped(math.Floor(d.Minutes())) + " min" }
+
+func (s *sentences) learningSite() {
+	if s.learning() {
+		day := int(max(s.DaysOfHistory, 0)) + 1
+		s.v.Headline = "Still learning this site: day " + grouped(float64(day)) + "."
+		s.v.Sentence = "Based on similar sites, not yet on this one, so ranges are wide. From day 3 they use its own traffic."
+	} else {
+		s.v.Headline = "Talk is up. Nothing to do yet."
+		s.v.Sentence = ""
+	}
+	if s.TalkOnly {
+		s.v.Word, s.v.ShownPercent, s.v.ShownValue = "", "", 0
+		talk := "Talk about this is above the usual."
+		if s.TalkTimesUsual >= 1 {
+			talk = "Talk about this is " + about(s.TalkTimesUsual) + " times the usual."
+		}
+		s.v.Sentence = talk + " How many visits that brings we cannot say yet: fewer than 200 visits traced."
+	}
+	s.v.Overview = "Nothing to do"
+	s.v.Visitors = visitorsCalm
+}
+
+func (s *sentences) capacityUnknown() {
+	s.v.Word, s.v.ShownPercent, s.v.ShownValue = "", "", 0
+	s.v.State = surgecast.StateCannotTell
+	s.v.Headline = "How much can this site take?"
+	s.v.Sentence = "Here is the traffic forecast. Without a capacity there is no chance and no act-by."
+	s.v.Overview = "Capacity unknown"
+	s.v.Visitors = visitorsCalm
+	s.v.Caveats = append(s.v.Caveats, "Enter a number, or import a load test.")
+}
+
+// caveats are what limits the answer, for the place under the sentence.
+func (s *sentences) caveats() {
+	add := func(text string) {
+		if text != "" {
+			s.v.Caveats = append(s.v.Caveats, text)
+		}
+	}
+	switch s.v.State {
+	case surgecast.StateCannotTell:
+		return
+	case surgecast.StateLearning:
+	default:
+		if s.DaysOfHistory > 0 && s.learning() {
+			add("Based on similar sites.")
+		}
+		if s.v.State == surgecast.StateAlert && s.driver() != "" && !strings.Contains(s.v.Sentence, s.driver()) {
+			add(s.driver())
+		}
+		if s.v.State == surgecast.StateCalm && known(s.fc) && s.fc.ActByReason == ReasonNotExpected {
+			day := showChance(At(s.fc.HorizonMinutes, s.fc.Risk, 1440), nil, 0)
+			add("Not expected within 24 h (" + day.percent() + ").")
+		}
+	}
+	if len(s.CannotTellWhich) >= 2 {
+		add("Cannot tell whether " + strings.Join(s.CannotTellWhich, " or ") + " drives this: both rose in the same minutes.")
+	}
+	if s.SocialAddsNothing {
+		add("Social talk currently adds nothing: over the last 7 days the forecast was as good without it. It runs on the site's own traffic.")
+	}
+	if s.fc != nil {
+		for _, d := range s.fc.Degraded {
+			if d == "mentions" {
+				add("Without mentions at the moment: it runs on the site's own traffic.")
+			}
+		}
+	}
+}
