@@ -20,6 +20,10 @@ const (
 // is one step; for daily steps D is the day of the week and W the week of the year.
 // The gain is counted per cycle, γ = max(g, 1/(cycles+k)) / (steps a knot sees per cycle), so that a
 // minute series and an hourly one forget at the same pace in days.
+//
+// A shape takes part in S only after it has been seen once whole, S = ω_D D + ω_W W with ω rising from 0
+// to 1 over the second cycle: before, the knot of now has moved and the ones ahead have not, and their
+// difference is no season.
 type profile struct {
 	fine, coarse cycle
 	level        float64 // ℓ
@@ -34,6 +38,7 @@ type cycle struct {
 	knot            []float64
 	g, k            float64 // gain per cycle: max(g, 1/(cycles+k))
 	perCycle        float64 // steps a knot sees in one cycle
+	omega           float64 // share that takes part in S
 	step            float64 // seconds
 }
 
@@ -90,14 +95,20 @@ func (c *cycle) learn(local, e float64, n int, damp float64) {
 	i, j, w := c.place(local)
 	c.knot[i] += (1 - w) * gain * e
 	c.knot[j] += w * gain * e
+	c.omega = min(max((cycles-1)/phaseIn, 0), 1)
 }
 
+// phaseIn is how long a shape takes to come in, in cycles.
+const phaseIn = .5
+
 // at is S at a local time in seconds.
-func (p *profile) at(local float64) float64 { return p.fine.at(local) + p.coarse.at(local) }
+func (p *profile) at(local float64) float64 {
+	return p.fine.omega*p.fine.at(local) + p.coarse.omega*p.coarse.at(local)
+}
 
 // learn takes in z at a local time. A lower bound (bound) teaches only upwards.
 func (p *profile) learn(local, z float64, bound bool, damp float64) {
-	r := z - p.at(local)
+	r := z - p.fine.at(local) - p.coarse.at(local)
 	if p.n == 0 {
 		p.level = r
 	}
@@ -118,6 +129,8 @@ func (p *profile) learn(local, z float64, bound bool, damp float64) {
 func (p *profile) snapshot(c *codec) {
 	c.nums(p.fine.knot)
 	c.nums(p.coarse.knot)
+	c.num(&p.fine.omega)
+	c.num(&p.coarse.omega)
 	c.num(&p.level)
 	c.num(&p.variance)
 	c.whole(&p.n)
