@@ -1,0 +1,465 @@
+package engine
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"surgecast"
+	"surgecast/capacity"
+	"surgecast/model"
+	"surgecast/risk"
+)
+
+// judge is where a site's episodes stand: its load, and each segment's errors.
+type judge struct {
+	Load      risk.Machine                `json:"load"`
+	LoadSurge *surgecast.Surge            `json:"load_surge"`
+	Fail      map[string]risk.Machine     `json:"fail"`
+	FailSurge map[string]*surgecast.Surge `json:"fail_surge"`
+	State     surgecast.State             `json:"state"` // as the last ledger row says
+	Trail     capacity.Trail              `json:"trail"`
+}
+
+// busy reports whether the last row's state is one in which the model must not take what it sees for
+// the new normal.
+func (j *judge) busy() bool { return busyState(j.State) }
+
+func busyState(s surgecast.State) bool { return s == surgecast.StateAlert || s == surgecast.StateOver }
+
+// validFor is how long a forecast and its recommendation may be repeated (DESIGN 8: /scale).
+const validFor = capacity.DefaultValidFor
+
+// gridPoints is how many capacities the stored risk grid has, besides the present one.
+const gridPoints = 24
+
+// judge forecasts at the track's new origin, says what it means, and adds what is to be committed.
+func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome) {
+	before := t.run.Lead1
+	f := t.forecast(now)
+	f.Fed = fed
+	risk.Assess(t.site, &f, now)
+	whole := t.key.segment == surgecast.TotalSegment // a segment is judged, but units are the site's
+	if whole {
+		f.Recommendation = e.recommend(t, &f, now)
+	}
+
+	ev := risk.Observe(t.site, &f, now, t.run.Origin, t.days(), capacity.DefaultDwellMinutes)
+	if n := len(t.run.Bounds); n > 0 {
+		ev.Saturated = t.run.Bounds[n-1]
+	}
+	if len(fed) == 1 && len(before) == len(surgecast.Levels) && !math.IsNaN(fed[0].Value) {
+		ev.Tail = below(before, fed[0].Value)
+	}
+	j := &t.run.Judge
+	was := j.Load
+	m, tr := risk.Next(was, ev)
+	j.Load = finite(m)
+	var fail failing
+	if whole {
+		fail = e.judgeErrors(t, &f, ev, now, o)
+	}
+	states := []surgecast.State{j.Load.State}
+	if fail.segment != "" {
+		states = append(states, surgecast.StateFailing)
+	}
+	f.State = risk.Worst(states...)
+	j.State = f.State
+
+	facts := t.facts(&f, now)
+	facts.FailingSegment, facts.FailingSince, facts.ErrorShare, facts.UsualErrorShare = fail.segment, fail.since, fail.share, fail.usual
+	risk.Conclude(facts)
+	v := f.Verdict
+	t.run.Verdict = &v
+
+	e.follow(t, &f, was, tr, now, o)
+	if whole {
+		e.announceUnits(t, &f, now, o)
+		rec := f.Recommendation
+		t.run.Last = &rec
+	}
+	t.run.Silent = false
+	o.forecast = &f
+}
+
+// forecast reads the model at the origin into a ledger row.
+func (t *track) forecast(now time.Time) surgecast.SiteForecast {
+	t.series.Forecast(&t.fc)
+	c := t.site.Capacity
+	f := surgecast.SiteForecast{
+		ID: surgecast.NewID("fct_"), SiteID: t.key.site, Segment: t.key.segment,
+		Origin: t.run.Origin, IssuedAt: now.UTC().Truncate(time.Microsecond), ValidUntil: now.Add(validFor).UTC().Truncate(time.Microsecond), StepSeconds: 60,
+		LeadMinutes: surgecast.LeadMinutes[:], Levels: surgecast.Levels[:], QuantilesRPM: clone(t.fc.Q),
+		HorizonMinutes: surgecast.HorizonMinutes[:], MaxQuantilesRPM: clone(t.fc.MaxQ),
+		ProfileStepMinutes: t.fc.ProfileSteps, ProfileRPM: slices.Clone(t.fc.Profile),
+		DemandRPM: t.run.demand(max(1, c.SustainMinutes)), CapacityRPM: t.capacityRPM(), Units: t.unitsNow(), RPMPerUnit: c.RPMPerUnit,
+		LeadTimeP95Seconds: c.LeadTimeP95Seconds, SustainMinutes: c.SustainMinutes,
+		CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Alpha: capacity.Alpha(c),
+		ModelVersion: model.Version,
+	}
+	f.GridRPM, f.RiskGrid = t.riskGrid(&f)
+	if f.CapacityRPM > 0 {
+		f.Risk = make([]float64, len(f.HorizonMinutes))
+		for h := range f.Risk {
+			f.Risk[h] = t.series.Risk(h, f.CapacityRPM)
+		}
+	}
+	t.run.Lead1 = append(t.run.Lead1[:0], f.QuantilesRPM[0]...)
+	return f
+}
+
+// riskGrid is R(h, C) on capacities evenly spaced in log from below what is nearly sure to be passed to
+// above what nearly never is, with the present capacity among them.
+func (t *track) riskGrid(f *surgecast.SiteForecast) (grid []float64, r [][]float64) {
+	low, high := math.Inf(1), 0.0
+	for h := range f.MaxQuantilesRPM {
+		q := f.MaxQuantilesRPM[h]
+		low, high = min(low, q[0]), max(high, q[len(q)-1])
+	}
+	low, high = max(1, .7*low), max(2, 1.3*high)
+	if c := f.CapacityRPM; c > 0 {
+		low, high = min(low, .5*c), max(high, 2*c)
+	}
+	ratio := math.Pow(high/low, 1/float64(gridPoints-1))
+	for i := range gridPoints {
+		grid = append(grid, low*math.Pow(ratio, float64(i)))
+	}
+	if c := f.CapacityRPM; c > 0 {
+		grid = append(grid, c)
+		sort.Float64s(grid)
+		grid = slices.Compact(grid)
+	}
+	r = make([][]float64, len(f.HorizonMinutes))
+	for h := range r {
+		r[h] = make([]float64, len(grid))
+		for i, c := range grid {
+			r[h][i] = t.series.Risk(h, c)
+		}
+	}
+	return grid, r
+}
+
+// recommend asks capacity for the units, with people's words on them.
+func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) surgecast.Recommendation {
+	delay := max(0, int(math.Round(now.Sub(f.Origin.Add(time.Minute)).Minutes())))
+	in := capacity.Input{
+		Profile: t.site.Capacity, Mode: t.site.Mode, Now: f.IssuedAt, DemandNowRPM: f.DemandRPM, UnitsNow: t.run.Units,
+		WindowMaxRPM: func(from, to int, p float64) float64 {
+			return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+		},
+		TrafficConfirms: true, // the forecast rests on the site's own traffic alone
+		Previous:        t.run.Last, Trail: t.run.Judge.Trail,
+		Frozen: e.frozen[t.site.AccountID], ExtraUnitHoursToday: t.extraToday(now),
+	}
+	if ov, ok := e.overrides[t.key.site]; ok {
+		in.Override = &ov
+	}
+	rec := capacity.Recommend(in)
+	if t.run.Last == nil || rec.Sequence != t.run.Last.Sequence {
+		rec.ID = surgecast.NewID("rec_")
+	} else {
+		rec.ID = t.run.Last.ID
+	}
+	t.run.Judge.Trail = t.run.Judge.Trail.Add(f.IssuedAt, rec.Units, rec.WouldBeUnits, t.unitsNow())
+	return rec
+}
+
+// extraToday books the unit-hours asked for above the configured units since the last sweep and tells
+// the sum since local midnight.
+func (t *track) extraToday(now time.Time) float64 {
+	x := &t.run.Extra
+	loc, err := time.LoadLocation(t.site.TimeZone)
+	if err != nil {
+		loc = time.UTC
+	}
+	day := now.In(loc).Format(time.DateOnly)
+	if x.Day != day {
+		x.Day, x.Hours = day, 0
+	}
+	if l := t.run.Last; l != nil && !x.Since.IsZero() && now.After(x.Since) {
+		x.Hours += float64(max(0, l.Units-t.site.Capacity.Units)) * min(now.Sub(x.Since).Hours(), 1)
+	}
+	x.Since = now
+	return x.Hours
+}
+
+// days is how much of its own traffic the site has.
+func (t *track) days() float64 {
+	if t.run.First.IsZero() {
+		return 0
+	}
+	return t.run.Origin.Sub(t.run.First).Hours() / 24
+}
+
+// facts are what the verdict is written from.
+func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
+	j := &t.run.Judge
+	fa := risk.Facts{
+		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict,
+		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, KeptUnits: f.Recommendation.Units,
+	}
+	fa.BusiestAt, fa.BusiestRPM = busiest(f)
+	if j.Load.State == surgecast.StateOver || f.CapacityRPM > 0 && f.DemandRPM > f.CapacityRPM {
+		fa.BackBy = backBy(f)
+	}
+	return fa
+}
+
+// busiest is the lead of the next six hours with the highest median.
+func busiest(f *surgecast.SiteForecast) (at time.Time, rpm float64) {
+	mid := slices.Index(f.Levels, .5)
+	q := make([]float64, len(f.Levels))
+	for lead := 5; lead <= risk.RankingMinutes; lead += 5 {
+		model.Interpolate(q, f.LeadMinutes, f.QuantilesRPM, f.ProfileRPM, float64(f.ProfileStepMinutes), float64(lead))
+		if q[mid] > rpm {
+			rpm, at = q[mid], f.Origin.Add(time.Duration(lead)*time.Minute)
+		}
+	}
+	return at, rpm
+}
+
+// backBy is when the .8 quantile of traffic is back under capacity: 16 in 20 such surges are over by then.
+func backBy(f *surgecast.SiteForecast) time.Time {
+	at := slices.Index(f.Levels, .8)
+	q := make([]float64, len(f.Levels))
+	for lead := 5; lead <= 1440; lead += 5 {
+		model.Interpolate(q, f.LeadMinutes, f.QuantilesRPM, f.ProfileRPM, float64(f.ProfileStepMinutes), float64(lead))
+		if q[at] < f.CapacityRPM {
+			return f.Origin.Add(time.Duration(lead) * time.Minute)
+		}
+	}
+	return time.Time{}
+}
+
+// failing is the segment whose errors are to be spoken of.
+type failing struct {
+	segment      string
+	since        time.Time
+	share, usual float64
+}
+
+// judgeErrors moves each segment's failing episode and answers the worst one that fails.
+func (e *Engine) judgeErrors(t *track, fc *surgecast.SiteForecast, load risk.Evidence, now time.Time, o *outcome) failing {
+	j := &t.run.Judge
+	if j.Fail == nil {
+		j.Fail, j.FailSurge = map[string]risk.Machine{}, map[string]*surgecast.Surge{}
+	}
+	names := make([]string, 0, len(t.run.Errors))
+	for name := range t.run.Errors {
+		if name == surgecast.TotalSegment && len(t.run.Errors) > 1 {
+			continue // the segments say where it fails
+		}
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var worst failing
+	for _, name := range names {
+		s := t.run.Errors[name]
+		ev := load
+		ev.ErrorShare, ev.UsualErrorShare, ev.Errors = s.Now, s.Usual, s.Now*s.Requests
+		was := j.Fail[name]
+		was.Kind = surgecast.SurgeFailing
+		m, tr := risk.Next(was, ev)
+		j.Fail[name] = finite(m)
+		if m.State == surgecast.StateFailing && s.Now > worst.share {
+			worst = failing{segment: name, since: m.Since, share: s.Now, usual: s.Usual}
+		}
+		if tr == nil {
+			continue
+		}
+		surge := j.FailSurge[name]
+		if m.Open && !was.Open {
+			surge = &surgecast.Surge{
+				ID: surgecast.NewID("srg_"), AccountID: t.site.AccountID, SiteID: t.site.ID, Subject: t.site.Slug, Segment: name,
+				Kind: surgecast.SurgeFailing, OpenedAt: m.OpenedAt, Simulated: t.site.Simulated,
+			}
+			j.FailSurge[name] = surge
+		}
+		if surge == nil {
+			continue
+		}
+		f := failing{segment: name, since: m.Since, share: s.Now, usual: s.Usual}
+		e.tell(t, surge, m, was.Open, tr, now, fc, &f, o)
+		if !m.Open {
+			delete(j.FailSurge, name)
+		}
+	}
+	return worst
+}
+
+// follow keeps the load's episode in step with its machine.
+func (e *Engine) follow(t *track, f *surgecast.SiteForecast, was risk.Machine, tr *surgecast.SurgeTransition, now time.Time, o *outcome) {
+	j := &t.run.Judge
+	m := j.Load
+	if s := j.LoadSurge; s != nil && m.Open && m.Peak > s.Peak && tr == nil {
+		s.Peak, s.PeakAt = m.Peak, m.PeakAt // stored with the next transition
+	}
+	if tr == nil {
+		return
+	}
+	if m.Open && !was.Open {
+		j.LoadSurge = &surgecast.Surge{
+			ID: surgecast.NewID("srg_"), AccountID: t.site.AccountID, SiteID: t.site.ID, Subject: t.site.Slug, Segment: t.key.segment,
+			Kind: surgecast.SurgeOverload, OpenedAt: m.OpenedAt, Simulated: t.site.Simulated,
+		}
+	}
+	if j.LoadSurge == nil {
+		return
+	}
+	e.tell(t, j.LoadSurge, m, was.Open, tr, now, f, nil, o)
+	if !m.Open {
+		j.LoadSurge = nil
+	}
+}
+
+// tell records a transition of an episode and the message about it.
+func (e *Engine) tell(t *track, s *surgecast.Surge, m risk.Machine, wasOpen bool, tr *surgecast.SurgeTransition, now time.Time, f *surgecast.SiteForecast, fail *failing, o *outcome) {
+	s.State, s.AlertAt = m.State, m.AlertAt
+	if m.Peak > s.Peak {
+		s.Peak, s.PeakAt = m.Peak, m.PeakAt
+	}
+	typ := surgecast.TypeSurgeLevelChanged
+	switch {
+	case m.Open && !wasOpen:
+		typ = surgecast.TypeSurgeOpened
+	case !m.Open && m.State == surgecast.StateCannotTell:
+		typ = surgecast.TypeForecastStale
+	case !m.Open:
+		typ, s.ClosedAt = surgecast.TypeSurgeClosed, tr.At
+	}
+	tr.SurgeID, tr.IssuedAt = s.ID, now
+	d := surgeData{
+		Schema: 1, SurgeID: s.ID, Kind: s.Kind, Site: t.site.Slug, Segment: s.Segment, State: m.State, From: tr.From,
+		At: tr.At, OpenedAt: s.OpenedAt, Probability: number(tr.Probability), Simulated: t.site.Simulated, UnitsNow: t.unitsNow(),
+	}
+	tr.ForecastID, d.ForecastID = f.ID, f.ID
+	if fail == nil {
+		tr.Headline, tr.Sentence = f.Verdict.Headline, f.Verdict.Sentence
+		d.DemandRPM, d.CapacityRPM, d.WouldBeUnits = number(f.DemandRPM), f.CapacityRPM, f.Recommendation.WouldBeUnits
+		d.ShownPercent, d.Word = f.Verdict.ShownPercent, f.Verdict.Word
+		if !f.ActBy.IsZero() {
+			at := f.ActBy
+			d.ActBy = &at
+		}
+	} else {
+		row := *f
+		row.State = m.State
+		fa := t.facts(&row, now)
+		fa.FailingSegment, fa.FailingSince, fa.ErrorShare, fa.UsualErrorShare = fail.segment, fail.since, fail.share, fail.usual
+		v := risk.Say(fa)
+		tr.Headline, tr.Sentence = v.Headline, v.Sentence
+		d.ErrorShare, d.UsualErrorShare = number(fail.share), number(fail.usual)
+	}
+	d.Headline, d.Sentence = tr.Headline, tr.Sentence
+	o.addSurge(*s)
+	o.transitions = append(o.transitions, *tr)
+	if now.Sub(tr.At) <= announceWithin {
+		o.messages = append(o.messages, surgecast.Message{AccountID: t.site.AccountID, SiteID: t.site.ID, Type: typ, Data: d, Timestamp: now})
+	}
+}
+
+// addSurge keeps the last version of each surge of the sweep.
+func (o *outcome) addSurge(s surgecast.Surge) {
+	for i := range o.surges {
+		if o.surges[i].ID == s.ID {
+			o.surges[i] = s
+			return
+		}
+	}
+	o.surges = append(o.surges, s)
+}
+
+// announceUnits sends a changed recommendation; in shadow nothing that scales is sent.
+func (e *Engine) announceUnits(t *track, f *surgecast.SiteForecast, now time.Time, o *outcome) {
+	rec := f.Recommendation
+	if t.site.Mode == surgecast.ModeShadow || t.run.Last == nil || rec.Sequence == t.run.Last.Sequence {
+		return
+	}
+	o.messages = append(o.messages, surgecast.Message{
+		AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeRecommendationChanged, Sequence: rec.Sequence, Timestamp: now, ExpiresAt: rec.ValidUntil,
+		Data: unitsData{
+			Schema: 1, Site: t.site.Slug, Mode: t.site.Mode, Units: rec.Units, PreviousUnits: rec.PreviousUnits, WouldBeUnits: rec.WouldBeUnits,
+			ValidUntil: rec.ValidUntil, Sequence: rec.Sequence, Reason: rec.Reason, Detail: rec.Detail, ForecastID: f.ID, Simulated: t.site.Simulated,
+		},
+	})
+}
+
+// silence notices that a site's numbers have stopped: once, not every sweep.
+func (e *Engine) silence(t *track, now time.Time, o *outcome) {
+	if t.run.Origin.IsZero() || t.run.Silent || now.Sub(t.run.Origin.Add(time.Minute)) < risk.SilentAfter {
+		return
+	}
+	t.run.Silent = true
+	j := &t.run.Judge
+	was := j.Load
+	ev := risk.Evidence{At: now, NoData: true, DemandRPM: math.NaN(), Risk: math.NaN(), RiskWatch: math.NaN(), CapacityRPM: t.capacityRPM()}
+	m, tr := risk.Next(was, ev)
+	j.Load = finite(m)
+	typ := surgecast.TypeForecastStale
+	v := risk.Say(risk.Facts{Site: t.site, Now: now, LastMinute: t.run.Origin, DaysOfHistory: t.days(), LastVerdict: was.State, Surge: j.LoadSurge})
+	if tr != nil && j.LoadSurge != nil {
+		s := j.LoadSurge
+		s.State = m.State
+		tr.SurgeID, tr.IssuedAt, tr.Headline, tr.Sentence = s.ID, now, v.Headline, v.Sentence
+		o.addSurge(*s)
+		o.transitions = append(o.transitions, *tr)
+	}
+	if t.key.segment == surgecast.TotalSegment {
+		o.messages = append(o.messages, surgecast.Message{
+			AccountID: t.site.AccountID, SiteID: t.site.ID, Type: typ, Timestamp: now,
+			Data: surgeData{Schema: 1, Site: t.site.Slug, State: surgecast.StateCannotTell, From: was.State, At: t.run.Origin, Headline: v.Headline, Sentence: v.Sentence, Simulated: t.site.Simulated, UnitsNow: t.unitsNow()},
+		})
+	}
+	s, err := t.remembered()
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.states = append(o.states, s)
+}
+
+// below is the probability a forecast gave to less than x: quantiles are joined linearly in log counts,
+// and beyond .999 the tail is exponential there with the slope of .975 → .999 (MODEL 6.5).
+func below(q []float64, x float64) float64 {
+	levels := surgecast.Levels[:]
+	n := len(levels) - 1
+	lx := math.Log1p(max(0, x))
+	if lx >= math.Log1p(q[n]) {
+		k := slices.Index(levels, .975)
+		slope := (math.Log1p(q[n]) - math.Log1p(q[k])) / math.Log((1-levels[k])/(1-levels[n]))
+		if !(slope > 0) {
+			return levels[n]
+		}
+		return 1 - (1-levels[n])*math.Exp(-(lx-math.Log1p(q[n]))/slope)
+	}
+	for i := n; i > 0; i-- {
+		a, b := math.Log1p(q[i-1]), math.Log1p(q[i])
+		if lx >= a {
+			if b <= a {
+				return levels[i-1]
+			}
+			return levels[i-1] + (levels[i]-levels[i-1])*(lx-a)/(b-a)
+		}
+	}
+	return levels[0]
+}
+
+// finite keeps a machine storable: JSON has no NaN.
+func finite(m risk.Machine) risk.Machine {
+	if math.IsNaN(m.Mark) || math.IsInf(m.Mark, 0) {
+		m.Mark = 0
+	}
+	if math.IsNaN(m.Peak) || math.IsInf(m.Peak, 0) {
+		m.Peak = 0
+	}
+	return m
+}
+
+func clone(q [][]float64) [][]float64 {
+	out := make([][]float64, len(q))
+	for i := range q {
+		out[i] = slices.Clone(q[i])
+	}
+	return out
+}
