@@ -132,6 +132,9 @@ func (s *sentences) chanceInNext() string {
 }
 
 func (s *sentences) busiest() string {
+	if s.BusiestAt.IsZero() {
+		s.BusiestAt, s.BusiestRPM = Busiest(s.fc)
+	}
 	if s.BusiestAt.IsZero() || !(s.BusiestRPM > 0) || math.IsInf(s.BusiestRPM, 0) {
 		return ""
 	}
@@ -310,6 +313,9 @@ func (s *sentences) over() {
 		s.v.Sentence = join(s.v.Sentence, "Units ordered now serve from "+s.at(s.servesFrom())+".")
 	}
 	back := ""
+	if s.BackBy.IsZero() {
+		s.BackBy = BackBy(s.fc)
+	}
 	if s.BackBy.After(s.now) {
 		by := s.overBy(s.BackBy)
 		s.v.Sentence = join(s.v.Sentence, "16 in 20 such surges are back under capacity by "+by+".")
