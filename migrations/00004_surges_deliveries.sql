@@ -18,7 +18,7 @@ CREATE TABLE surge (
     simulated  boolean NOT NULL,
     CHECK ((site_id = 0) <> (topic_id = 0))
 );
-CREATE INDEX surge_by_account ON surge (account_id, opened_at, id);
+CREATE INDEX surge_by_account ON surge (account_id, id);
 CREATE INDEX surge_open ON surge (id) WHERE closed_at IS NULL;
 
 CREATE TABLE surge_transition (

@@ -100,6 +100,16 @@ func Versions(ctx context.Context, url string) (have, want int64, err error) {
 	return d.versions(ctx)
 }
 
+// VersionsOf is Versions on a pool that is open already.
+func VersionsOf(ctx context.Context, pool *pgxpool.Pool) (have, want int64, err error) {
+	d, err := on(pool)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer d.release()
+	return d.versions(ctx)
+}
+
 // Check returns ErrSchemaOld or ErrSchemaNew, each with its remedy, or nil when the versions fit.
 func Check(have, want int64) error {
 	switch {
@@ -167,21 +177,35 @@ func open(ctx context.Context, url string) (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
+	d, err := on(pool)
+	if err != nil {
+		pool.Close()
+	}
+	return d, err
+}
+
+func on(pool *pgxpool.Pool) (*database, error) {
 	d := &database{pool: pool, sql: stdlib.OpenDBFromPool(pool)}
+	var err error
 	quiet := slog.New(slog.DiscardHandler) // the caller reports; libraries do not print
 	d.goose, err = goose.NewProvider(goose.DialectPostgres, d.sql, FS, goose.WithSlog(quiet), goose.WithDisableGlobalRegistry(true))
 	if err == nil {
 		d.river, err = rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: RiverSchema, Logger: quiet})
 	}
 	if err != nil {
-		d.close()
+		d.release()
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
 	return d, nil
 }
 
-func (d *database) close() {
+// release ends the database/sql view and leaves the pool open.
+func (d *database) release() {
 	_ = d.sql.Close() // nothing is buffered: every statement has answered
+}
+
+func (d *database) close() {
+	d.release()
 	d.pool.Close()
 }
 

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"surgecast"
+)
+
+// mentionsSQL reads one series after the other; see trafficSQL for OFFSET 0.
+const mentionsSQL = `
+	SELECT n.i, m.minute, m.raw, m.organic, m.authors, m.first_n
+	FROM   unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) WITH ORDINALITY AS n (topic_id, source_id, since, i)
+	CROSS  JOIN LATERAL (
+		SELECT * FROM mention
+		WHERE  topic_id = n.topic_id AND source_id = n.source_id AND minute >= n.since AND minute < $4
+		AND    hour >= date_trunc('hour', n.since, 'UTC') AND hour < $4
+		OFFSET 0
+	) m
+	ORDER  BY n.i, m.minute`
+
+// Mentions is a topic's series in one source, one bucket after the other in [from, to), gaps resolved.
+// asFirst gives what was published first instead of the corrected counts; organic and authors, of which
+// only the present value is kept, are scaled along with raw.
+func (s *Store) Mentions(ctx context.Context, topicID, sourceID int64, from, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error) {
+	return s.mentions(ctx, []int64{topicID}, []int64{sourceID}, []time.Time{from}, to, asFirst)
+}
+
+// MentionsSince is Mentions for many series at once, series i from from[i] on and before until.
+func (s *Store) MentionsSince(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, until time.Time) ([]surgecast.MentionBucket, error) {
+	if len(topicIDs) != len(from) || len(sourceIDs) != len(from) {
+		return nil, fmt.Errorf("reading mentions: %d topics, %d sources and %d beginnings", len(topicIDs), len(sourceIDs), len(from))
+	}
+	return s.mentions(ctx, topicIDs, sourceIDs, from, until, false)
+}
+
+func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error) {
+	if len(from) == 0 {
+		return nil, nil
+	}
+	var out []surgecast.MentionBucket
+	// One snapshot for rows, closed minutes and revisions: a minute closed in between would turn from
+	// missing to zero without its counts.
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		feeds, err := readFeeds(ctx, tx, sourceIDs, slices.MinFunc(from, time.Time.Compare), to)
+		if err != nil {
+			return err
+		}
+		counted, err := countedSince(ctx, tx, topicIDs)
+		if err != nil {
+			return err
+		}
+		starts := make([]int, len(from)+1) // where series i begins in out
+		for i := range from {
+			f, ok := feeds[sourceIDs[i]]
+			if !ok {
+				return fmt.Errorf("source %d: %w", sourceIDs[i], surgecast.ErrNotFound)
+			}
+			since, known := counted[topicIDs[i]]
+			for at := from[i].UTC(); at.Before(to); at = at.Add(f.step) {
+				heard := f.healthy[at.Unix()] && known && !at.Before(since)
+				out = append(out, surgecast.MentionBucket{TopicID: topicIDs[i], SourceID: sourceIDs[i], Minute: at, Missing: !heard})
+			}
+			starts[i+1] = len(out)
+		}
+		rows, _ := tx.Query(ctx, mentionsSQL, topicIDs, sourceIDs, from, to)
+		var i int
+		var minute time.Time
+		var raw, organic, authors float64
+		var first *float64
+		_, err = pgx.ForEachRow(rows, []any{&i, &minute, &raw, &organic, &authors, &first}, func() error {
+			i := i - 1
+			at := starts[i] + int(minute.Sub(from[i])/feeds[sourceIDs[i]].step)
+			if at >= starts[i+1] {
+				return nil
+			}
+			if asFirst && first != nil && raw > 0 {
+				organic, authors, raw = organic**first/raw, authors**first/raw, *first
+			} else if asFirst && first != nil {
+				raw = *first
+			}
+			b := &out[at]
+			b.Raw += raw
+			b.Organic += organic
+			b.Authors += authors
+			b.Missing = false
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading mentions of %d series: %w", len(from), err)
+	}
+	return out, nil
+}
+
+// feed is what is needed of a source to tell zero from missing.
+type feed struct {
+	step    time.Duration
+	healthy map[int64]bool // starts of buckets in which it was listening, unix seconds
+}
+
+func readFeeds(ctx context.Context, tx pgx.Tx, ids []int64, from, to time.Time) (map[int64]feed, error) {
+	feeds := map[int64]feed{}
+	rows, _ := tx.Query(ctx, `SELECT id, step_seconds FROM source WHERE id = ANY ($1)`, ids)
+	var id, step int64
+	if _, err := pgx.ForEachRow(rows, []any{&id, &step}, func() error {
+		feeds[id] = feed{time.Duration(step) * time.Second, map[int64]bool{}}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	rows, _ = tx.Query(ctx, `SELECT source_id, extract(epoch FROM minute)::bigint FROM source_minute WHERE source_id = ANY ($1) AND minute >= $2 AND minute < $3 AND healthy`, ids, from, to)
+	var minute int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &minute}, func() error {
+		feeds[id].healthy[minute] = true
+		return nil
+	})
+	return feeds, err
+}
+
+// countedSince is when each topic began to be counted. A later revision does not interrupt that: its
+// terms take over from the ones before.
+func countedSince(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[int64]time.Time, error) {
+	rows, _ := tx.Query(ctx, `SELECT topic_id, min(since) FROM topic_revision WHERE topic_id = ANY ($1) GROUP BY topic_id`, topicIDs)
+	out := map[int64]time.Time{}
+	var id int64
+	var since time.Time
+	_, err := pgx.ForEachRow(rows, []any{&id, &since}, func() error {
+		out[id] = since
+		return nil
+	})
+	return out, err
+}
+
+// A stream's minute is complete when the stream closed it, not when its first row came. Absolute counts
+// are complete as they come; a source that also closes its minutes may reach further with zeros.
+const mentionFrontiersSQL = `
+	WITH s AS MATERIALIZED (
+		SELECT id, mode, (SELECT max(minute) FROM source_minute WHERE source_id = source.id) AS closed FROM source
+	)
+	SELECT m.topic_id, m.source_id, m.first_minute,
+		CASE WHEN s.mode = 'increments' THEN s.closed ELSE GREATEST(m.last_minute, s.closed) END
+	FROM   mention_series m
+	JOIN   s ON s.id = m.source_id
+	WHERE  s.mode = 'absolute' OR s.closed >= m.first_minute
+	ORDER  BY 1, 2`
+
+// MentionFrontiers is, per topic and source with counts, the first bucket and the last complete one.
+func (s *Store) MentionFrontiers(ctx context.Context) ([]surgecast.Frontier, error) {
+	rows, _ := s.pool.Query(ctx, mentionFrontiersSQL)
+	fs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f surgecast.Frontier, err error) {
+		err = row.Scan(&f.TopicID, &f.SourceID, &f.First, &f.Last)
+		f.First, f.Last = f.First.UTC(), f.Last.UTC()
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading how far mentions reach: %w", err)
+	}
+	return fs, nil
+}
