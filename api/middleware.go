@@ -1,0 +1,207 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+const (
+	maxPushBytes = 5 << 20 // after decompression
+	maxBodyBytes = 256 << 10
+	maxDepth     = 8
+	maxRows      = 10_000
+)
+
+// refuse ends the request with a problem.
+func (s *Server) refuse(c *gin.Context, p *Problem) {
+	s.sign(c.Request.Context(), p)
+	for k, v := range p.headers {
+		c.Writer.Header()[k] = v
+	}
+	c.Abort()
+	c.Header("Content-Type", "application/problem+json")
+	c.Header("Cache-Control", "no-store")
+	c.Status(p.Status)
+	enc := json.NewEncoder(c.Writer)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(p) // the client is gone: nobody is left to tell
+}
+
+// observe measures the request and turns a panic into a problem.
+func (s *Server) observe(c *gin.Context) {
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	ctx := context.WithValue(c.Request.Context(), routeKey{}, c.Request.Method+" "+route)
+	if c.Request.TLS != nil {
+		ctx = context.WithValue(ctx, tlsKey{}, true)
+	}
+	c.Request = c.Request.WithContext(ctx)
+	began := s.c.Wall()
+	defer func() {
+		if r := recover(); r != nil {
+			if r == http.ErrAbortHandler {
+				panic(r) // the server's own way to drop a connection
+			}
+			s.metrics.panics.Inc()
+			p := problem(http.StatusInternalServerError, codeInternal, "something failed on our side", "Try again; if it stays, give the operator the reference.")
+			p.cause = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			if c.Writer.Written() {
+				s.sign(c.Request.Context(), p) // too late for another answer
+				c.Abort()
+			} else {
+				s.refuse(c, p)
+			}
+		}
+		if route != "/v1/live" { // a stream's length is not a duration of ours
+			s.metrics.observe(c.Request.Method, route, c.Writer.Status(), s.c.Wall().Sub(began))
+		}
+	}()
+	c.Next()
+}
+
+// secure sets the headers every answer has.
+func (s *Server) secure(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+	if strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+	}
+	c.Next()
+}
+
+// body bounds what is read before anybody parses it: bytes after decompression, and depth.
+func (s *Server) body(c *gin.Context) {
+	r := c.Request
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		c.Next()
+		return
+	}
+	limit := int64(maxBodyBytes)
+	if s.isPush(c.FullPath()) {
+		limit = maxPushBytes
+	}
+	if p := checkType(r.Header.Get("Content-Type")); p != nil && c.FullPath() != loginPath {
+		s.refuse(c, p)
+		return
+	}
+	raw, p := readBounded(c.Writer, r, limit)
+	if p != nil {
+		s.refuse(c, p)
+		return
+	}
+	if depth(raw) > maxDepth {
+		p := problem(http.StatusBadRequest, codeTooDeep, fmt.Sprintf("the document is nested deeper than %d", maxDepth), "Send flat rows as /docs describes them.")
+		p.Field = "body"
+		s.refuse(c, p)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	r.ContentLength = int64(len(raw))
+	r.Header.Del("Content-Encoding")
+	c.Next()
+}
+
+func checkType(header string) *Problem {
+	if header == "" {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(header)
+	switch {
+	case err == nil && (kind == "application/json" || kind == "application/x-ndjson" || kind == "application/ndjson"):
+		return nil
+	}
+	p := problem(http.StatusUnsupportedMediaType, codeUnsupportedType, "this Content-Type is not understood", "Send application/json, or application/x-ndjson where rows are pushed.")
+	p.Field = "Content-Type"
+	return p
+}
+
+// readBounded reads at most limit bytes, also of what a compressed body unfolds to: a bomb is refused
+// after limit bytes, whatever it claims.
+func readBounded(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Problem) {
+	tooLarge := func() *Problem {
+		p := problem(http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("more than %d bytes after decompression", limit), "Send fewer rows in one request.")
+		p.Field = "body"
+		return p
+	}
+	if r.ContentLength > limit {
+		return nil, tooLarge()
+	}
+	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	switch strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))) {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		defer func() { _ = z.Close() }()
+		in = z
+	default:
+		p := problem(http.StatusUnsupportedMediaType, codeUnsupportedType, "this Content-Encoding is not understood", "Send the body as it is, or with Content-Encoding: gzip.")
+		p.Field = "Content-Encoding"
+		return nil, p
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, limit+1))
+	var most *http.MaxBytesError
+	switch {
+	case errors.As(err, &most) || int64(len(raw)) > limit:
+		return nil, tooLarge()
+	case err != nil:
+		return nil, unreadable(err)
+	}
+	return raw, nil
+}
+
+func unreadable(err error) *Problem {
+	var slow net.Error
+	p := problem(http.StatusBadRequest, codeBadJSON, "the body could not be read to its end", "Send it again.")
+	if errors.As(err, &slow) && slow.Timeout() {
+		p = problem(http.StatusRequestTimeout, codeTimeout, "the body took too long to arrive", "Send fewer rows in one request.")
+	}
+	p.Field, p.cause = "body", err
+	return p
+}
+
+// depth is how deep arrays and objects are nested in JSON or NDJSON text; text that is neither gives
+// some number, and fails when it is parsed.
+func depth(b []byte) int {
+	var deepest, now int
+	var quoted, escaped bool
+	for _, ch := range b {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && ch == '\\':
+			escaped = true
+		case ch == '"':
+			quoted = !quoted
+		case quoted:
+		case ch == '{' || ch == '[':
+			now++
+			deepest = max(deepest, now)
+		case ch == '}' || ch == ']':
+			now--
+		}
+	}
+	return deepest
+}

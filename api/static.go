@@ -1,0 +1,186 @@
+package api
+
+import (
+	"encoding/json"
+	"html/template"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"surgecast"
+)
+
+const (
+	// pageCSP lets the dashboard load its own files and nothing else; no inline script, no inline style.
+	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	// plainCSP is for pages drawn by the server: no script at all; their pictures carry inline styles.
+	plainCSP = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+func (s *Server) staticRoutes() {
+	s.engine.GET("/", s.overviewPage)
+	s.engine.GET("/sites/:site", s.sitePage)
+	s.engine.POST(loginPath, s.login)
+}
+
+// static answers what no route does: a file of the dashboard, or a problem.
+func (s *Server) static(c *gin.Context) {
+	name := strings.TrimPrefix(path.Clean(c.Request.URL.Path), "/")
+	read := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
+	if read && !strings.HasPrefix(name, "v1/") && name != "" && name != "index.html" {
+		cache := "no-cache"
+		if strings.HasPrefix(name, "assets/") { // named after their content
+			cache = "public, max-age=31536000, immutable"
+		}
+		csp := pageCSP
+		if strings.HasPrefix(name, "docs/") {
+			csp = docsCSP
+		}
+		if s.file(c, name, csp, cache) {
+			return
+		}
+	}
+	s.refuse(c, problem(http.StatusNotFound, codeNoRoute, "there is nothing at this address", "See /docs for what there is."))
+}
+
+// file serves one file of the dashboard and reports whether there is one.
+func (s *Server) file(c *gin.Context, name, csp, cache string) bool {
+	if s.c.Dashboard == nil || !fs.ValidPath(name) {
+		return false
+	}
+	for _, part := range strings.Split(name, "/") {
+		if strings.HasPrefix(part, ".") { // placeholders are no files of the dashboard
+			return false
+		}
+	}
+	b, err := fs.ReadFile(s.c.Dashboard, name)
+	if err != nil {
+		return false
+	}
+	kind := mime.TypeByExtension(path.Ext(name))
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	c.Header("Content-Security-Policy", csp)
+	c.Header("Cache-Control", cache)
+	c.Data(http.StatusOK, kind, b)
+	return true
+}
+
+// plain reports whether the page is to be drawn here: because it was asked for, or because there is no
+// built dashboard. The built one links here from its noscript part.
+func (s *Server) plain(c *gin.Context) bool {
+	if c.Query("plain") == "1" || s.c.Dashboard == nil {
+		return true
+	}
+	_, err := fs.Stat(s.c.Dashboard, "index.html")
+	return err != nil
+}
+
+func (s *Server) overviewPage(c *gin.Context) {
+	if !s.plain(c) && s.file(c, "index.html", pageCSP, "no-cache") {
+		return
+	}
+	who, ok := s.visitor(c)
+	if !ok {
+		return
+	}
+	list, err := s.worklist(who, &sitesIn{pageIn: pageIn{Limit: 500}}, s.now())
+	if err != nil {
+		s.refuse(c, problemOf(err))
+		return
+	}
+	s.draw(c, "overview", list.Body)
+}
+
+// sitePageDoc is what the site's page is drawn from: the documents of the three routes.
+type sitePageDoc struct {
+	Forecast ForecastBody   `json:"forecast"`
+	Risk     RiskBody       `json:"risk"`
+	Capacity CapacityAnswer `json:"capacity"`
+}
+
+func (s *Server) sitePage(c *gin.Context) {
+	if !s.plain(c) && s.file(c, "index.html", pageCSP, "no-cache") {
+		return
+	}
+	who, ok := s.visitor(c)
+	if !ok {
+		return
+	}
+	ctx := withCaller(c.Request.Context(), who)
+	site := siteIn{c.Param("site")}
+	total := segmentQuery{surgecast.TotalSegment}
+	f, err := s.forecast(ctx, &forecastIn{siteIn: site, segmentQuery: total, Horizon: 60, History: 60})
+	if err != nil {
+		s.refuse(c, problemOf(err))
+		return
+	}
+	r, err := s.risk(ctx, &riskIn{site, total})
+	if err != nil {
+		s.refuse(c, problemOf(err))
+		return
+	}
+	u, err := s.capacity(ctx, &site)
+	if err != nil {
+		s.refuse(c, problemOf(err))
+		return
+	}
+	s.draw(c, "site", sitePageDoc{f.Body, r.Body, u.Body})
+}
+
+// visitor is who looks at a drawn page; without a session it shows where to log in.
+func (s *Server) visitor(c *gin.Context) (identity, bool) {
+	who, p := s.identify(c.Request)
+	switch {
+	case p == nil && who.may(surgecast.ScopeRead):
+		return who, true
+	case p == nil:
+		p = problem(http.StatusForbidden, codeScope, "this key has no scope read", "Use a key with scope read.")
+		s.refuse(c, p)
+	case p.Status == http.StatusUnauthorized:
+		s.loginPage(c, http.StatusUnauthorized, "")
+	default:
+		s.refuse(c, p)
+	}
+	return who, false
+}
+
+func (s *Server) draw(c *gin.Context, page string, doc any) {
+	if s.c.Draw == nil {
+		s.refuse(c, problem(http.StatusNotFound, codeNoRoute, "this process has no pages", "Use the API under /v1, or build the dashboard with `make web`."))
+		return
+	}
+	b, err := json.Marshal(doc)
+	if err == nil {
+		b, err = s.c.Draw(page, b)
+	}
+	if err != nil {
+		p := problemOf(err)
+		s.refuse(c, p)
+		return
+	}
+	c.Header("Content-Security-Policy", plainCSP)
+	c.Header("Cache-Control", "no-store")
+	c.Data(http.StatusOK, "text/html; charset=utf-8", b)
+}
+
+func (s *Server) loginPage(c *gin.Context, status int, message string) {
+	c.Header("Content-Security-Policy", plainCSP)
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Type", "text/html; charset=utf-8")
+	c.Status(status)
+	_ = loginTemplate.Execute(c.Writer, message) // the client is gone: nobody is left to tell
+}
+
+var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Surgecast: log in</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:4rem auto;padding:0 1rem}input,button{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.25rem 0}</style>
+</head><body><h1>Surgecast</h1>{{with .}}<p role="alert">{{.}}</p>{{end}}
+<form method="post" action="/login"><label for="key">Your key</label><input id="key" name="key" type="password" autocomplete="current-password" required><button>Log in</button></form>
+<p>The operator makes keys with <code>forecaster key create</code>.</p></body></html>
+`))

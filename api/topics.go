@@ -1,0 +1,335 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"surgecast"
+)
+
+// maxTopics is what one account may have counted (DESIGN 12.6).
+const maxTopics = 1000
+
+// TopicFields is what a person says of a topic.
+type TopicFields struct {
+	Name string   `json:"name" maxLength:"200" required:"false" doc:"Default: the slug"`
+	Any  []string `json:"any" maxItems:"64" required:"false" doc:"Any of these; default: the name"`
+	And  []string `json:"and" maxItems:"64" required:"false" doc:"And any of these"`
+	Not  []string `json:"not" maxItems:"64" required:"false" doc:"And none of these"`
+}
+
+// TopicNew makes a topic.
+type TopicNew struct {
+	Slug string `json:"slug" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" doc:"Immutable name in addresses"`
+	TopicFields
+}
+
+// TopicBody is a topic.
+type TopicBody struct {
+	Slug string `json:"slug"`
+	TopicFields
+	Revision  int       `json:"revision" doc:"Rises when the terms change"`
+	Since     time.Time `json:"since" doc:"When this revision began to be counted"`
+	Simulated bool      `json:"simulated"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+type (
+	topicIn struct {
+		Topic string `path:"topic" maxLength:"63" doc:"Slug of the topic"`
+	}
+	topicOut   struct{ Body TopicBody }
+	topicNewIn struct{ Body TopicNew }
+	topicPutIn struct {
+		topicIn
+		Body TopicFields
+	}
+	topicNewOut struct {
+		Location string `header:"Location"`
+		Body     TopicBody
+	}
+	topicsOut   struct{ Body List[TopicBody] }
+	topicLinkIn struct {
+		siteIn
+		topicIn
+		Body struct {
+			Since  time.Time `json:"since" required:"false" doc:"Mentions count from then on; default now"`
+			Weight float64   `json:"weight" minimum:"0" maximum:"1" default:"1" doc:"Share of the topic's mentions that concern the site"`
+		} `required:"false"`
+	}
+	topicUnlinkIn struct {
+		siteIn
+		topicIn
+	}
+	mentionsIn struct {
+		topicIn
+		Minutes int `query:"minutes" minimum:"1" maximum:"10080" default:"60" doc:"How far back"`
+	}
+	mentionsOut struct{ Body MentionsBody }
+)
+
+// LinkBody says that a topic feeds a site.
+type LinkBody struct {
+	Topic  string    `json:"topic"`
+	Since  time.Time `json:"since"`
+	Weight float64   `json:"weight"`
+}
+
+// MentionsBody is the velocity of a topic, source by source. Sources are never added here: their people
+// overlap.
+type MentionsBody struct {
+	Topic     string           `json:"topic"`
+	Simulated bool             `json:"simulated"`
+	Now       time.Time        `json:"now"`
+	From      time.Time        `json:"from"`
+	To        time.Time        `json:"to"`
+	Sources   []SourceMentions `json:"sources"`
+}
+
+// SourceMentions is what one source said.
+type SourceMentions struct {
+	Source      string         `json:"source"`
+	Kind        string         `json:"kind"`
+	StepSeconds int            `json:"step_seconds"`
+	Simulated   bool           `json:"simulated"`
+	Points      []MentionPoint `json:"points"`
+}
+
+// MentionPoint is one bucket; null where nothing was counted, which is not zero.
+type MentionPoint struct {
+	At      time.Time `json:"at"`
+	Raw     Number    `json:"raw"`
+	Organic Number    `json:"organic"`
+	Authors Number    `json:"authors"`
+}
+
+func (s *Server) topicRoutes() {
+	register(s, operation("GET", "/v1/topics", "list-topics", "Topics"), surgecast.ScopeRead, s.listTopics)
+	op := operation("POST", "/v1/topics", "create-topic", "Count a topic from now on")
+	op.DefaultStatus = http.StatusCreated
+	register(s, op, surgecast.ScopeWrite, s.createTopic)
+	register(s, operation("GET", "/v1/topics/{topic}", "get-topic", "One topic"), surgecast.ScopeRead, s.getTopic)
+	register(s, operation("PUT", "/v1/topics/{topic}", "put-topic", "Change a topic; other terms start a revision"), surgecast.ScopeWrite, s.putTopic)
+	register(s, operation("DELETE", "/v1/topics/{topic}", "delete-topic", "Stop counting a topic and delete its counts"), surgecast.ScopeWrite, s.deleteTopic)
+	register(s, operation("GET", "/v1/topics/{topic}/mentions", "topic-mentions", "Mentions by source, minute by minute"), surgecast.ScopeRead, s.mentions)
+	register(s, operation("GET", "/v1/sites/{site}/topics", "site-topics", "Topics that feed a site"), surgecast.ScopeRead, s.siteTopics)
+	register(s, operation("PUT", "/v1/sites/{site}/topics/{topic}", "link-topic", "Let a topic feed a site"), surgecast.ScopeWrite, s.linkTopic)
+	register(s, operation("DELETE", "/v1/sites/{site}/topics/{topic}", "unlink-topic", "A topic no longer feeds a site"), surgecast.ScopeWrite, s.unlinkTopic)
+}
+
+func (s *Server) listTopics(ctx context.Context, in *pageIn) (*topicsOut, error) {
+	p, err := in.page("topics")
+	if err != nil {
+		return nil, err
+	}
+	topics, next, err := s.c.Store.Topics(ctx, caller(ctx).account, p)
+	if err != nil {
+		return nil, fmt.Errorf("listing topics: %w", err)
+	}
+	return &topicsOut{listOf("topics", topics, next, topicBody)}, nil
+}
+
+func (s *Server) createTopic(ctx context.Context, in *topicNewIn) (*topicNewOut, error) {
+	who := caller(ctx)
+	if p := who.bound(); p != nil {
+		return nil, p
+	}
+	there, _, err := s.c.Store.Topics(ctx, who.account, surgecast.Page{Limit: maxTopics})
+	if err != nil {
+		return nil, fmt.Errorf("counting topics: %w", err)
+	}
+	if len(there) >= maxTopics {
+		p := problem(http.StatusConflict, codeLimit, fmt.Sprintf("an account counts at most %d topics", maxTopics), "Delete one that is no longer needed.")
+		p.Field = "slug"
+		return nil, p
+	}
+	t := surgecast.Topic{AccountID: who.account, Slug: in.Body.Slug, Since: s.now(), CreatedAt: s.now(), UpdatedAt: s.now()}
+	if err := in.Body.TopicFields.into(&t); err != nil {
+		return nil, err
+	}
+	made, err := s.c.Store.CreateTopic(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("creating topic %s: %w", t.Slug, err)
+	}
+	return &topicNewOut{Location: "/v1/topics/" + made.Slug, Body: topicBody(made)}, nil
+}
+
+func (s *Server) getTopic(ctx context.Context, in *topicIn) (*topicOut, error) {
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	return &topicOut{topicBody(t)}, nil
+}
+
+func (s *Server) putTopic(ctx context.Context, in *topicPutIn) (*topicOut, error) {
+	if p := caller(ctx).bound(); p != nil {
+		return nil, p
+	}
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Body.into(&t); err != nil {
+		return nil, err
+	}
+	t.UpdatedAt = s.now()
+	t, err = s.c.Store.UpdateTopic(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("changing topic %s: %w", in.Topic, err)
+	}
+	return &topicOut{topicBody(t)}, nil
+}
+
+func (s *Server) deleteTopic(ctx context.Context, in *topicIn) (*struct{}, error) {
+	if p := caller(ctx).bound(); p != nil {
+		return nil, p
+	}
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.c.Store.DeleteTopic(ctx, t.AccountID, t.Slug); err != nil {
+		return nil, fmt.Errorf("deleting topic %s: %w", in.Topic, err)
+	}
+	return nil, nil
+}
+
+func (s *Server) mentions(ctx context.Context, in *mentionsIn) (*mentionsOut, error) {
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := s.c.Store.Sources(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing sources: %w", err)
+	}
+	now := s.now()
+	to := now.Truncate(time.Minute)
+	from := to.Add(-time.Duration(in.Minutes) * time.Minute)
+	out := &mentionsOut{MentionsBody{Topic: t.Slug, Simulated: t.Simulated, Now: now, From: from, To: to, Sources: []SourceMentions{}}}
+	for _, src := range sources {
+		buckets, err := s.c.Store.Mentions(ctx, t.ID, src.ID, from, to, false)
+		if err != nil {
+			return nil, fmt.Errorf("reading mentions of %s from %s: %w", t.Slug, src.Slug, err)
+		}
+		m := SourceMentions{Source: publicSource(src.Slug, t.AccountID), Kind: string(src.Kind), StepSeconds: src.StepSeconds, Simulated: src.Simulated, Points: make([]MentionPoint, 0, len(buckets))}
+		var counted bool
+		for _, b := range buckets {
+			p := MentionPoint{At: b.Minute.UTC(), Raw: Number(b.Raw), Organic: Number(b.Organic), Authors: Number(b.Authors)}
+			if b.Missing {
+				unknown := Number(math.NaN())
+				p.Raw, p.Organic, p.Authors = unknown, unknown, unknown
+			} else {
+				counted = true
+			}
+			m.Points = append(m.Points, p)
+		}
+		if counted { // a source that never counted this topic is no series
+			out.Body.Sources = append(out.Body.Sources, m)
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) siteTopics(ctx context.Context, in *siteIn) (*struct{ Body List[LinkBody] }, error) {
+	site, err := s.site(ctx, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	links, err := s.c.Store.SiteTopics(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the topics of %s: %w", in.Site, err)
+	}
+	topics, _, err := s.c.Store.Topics(ctx, site.AccountID, surgecast.Page{Limit: maxTopics})
+	if err != nil {
+		return nil, fmt.Errorf("listing topics: %w", err)
+	}
+	names := make(map[int64]string, len(topics))
+	for _, t := range topics {
+		names[t.ID] = t.Slug
+	}
+	out := &struct{ Body List[LinkBody] }{List[LinkBody]{Items: []LinkBody{}}}
+	for _, l := range links {
+		if l.SiteID == site.ID && names[l.TopicID] != "" {
+			out.Body.Items = append(out.Body.Items, LinkBody{Topic: names[l.TopicID], Since: l.Since.UTC(), Weight: l.Weight})
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) linkTopic(ctx context.Context, in *topicLinkIn) (*struct{}, error) {
+	site, err := s.site(ctx, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	since := in.Body.Since
+	if since.IsZero() {
+		since = s.now()
+	}
+	weight := in.Body.Weight
+	if weight == 0 {
+		weight = 1
+	}
+	if err := s.c.Store.LinkTopic(ctx, site.AccountID, site.Slug, t.Slug, since.UTC(), weight); err != nil {
+		return nil, fmt.Errorf("linking %s to %s: %w", t.Slug, site.Slug, err)
+	}
+	return nil, nil
+}
+
+func (s *Server) unlinkTopic(ctx context.Context, in *topicUnlinkIn) (*struct{}, error) {
+	site, err := s.site(ctx, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.topic(ctx, in.Topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.c.Store.UnlinkTopic(ctx, site.AccountID, site.Slug, t.Slug); err != nil {
+		return nil, fmt.Errorf("unlinking %s from %s: %w", t.Slug, site.Slug, err)
+	}
+	return nil, nil
+}
+
+// topic reads a topic of the caller's account, or says that there is none.
+func (s *Server) topic(ctx context.Context, slug string) (surgecast.Topic, error) {
+	if !surgecast.ValidSlug(slug) {
+		return surgecast.Topic{}, notFound("topic", slug)
+	}
+	t, err := s.c.Store.TopicBySlug(ctx, caller(ctx).account, slug)
+	if errors.Is(err, surgecast.ErrNotFound) {
+		return t, notFound("topic", slug)
+	}
+	if err != nil {
+		return t, fmt.Errorf("reading topic %s: %w", slug, err)
+	}
+	return t, nil
+}
+
+func (f TopicFields) into(t *surgecast.Topic) error {
+	t.Name = strings.TrimSpace(f.Name)
+	t.Any, t.And, t.Not = f.Any, f.And, f.Not
+	t.Default()
+	return t.Check()
+}
+
+func topicBody(t surgecast.Topic) TopicBody {
+	return TopicBody{
+		Slug: t.Slug,
+		TopicFields: TopicFields{
+			Name: t.Name, Any: append([]string{}, t.Any...), And: append([]string{}, t.And...), Not: append([]string{}, t.Not...),
+		},
+		Revision: t.Revision, Since: t.Since.UTC(), Simulated: t.Simulated, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}
+}

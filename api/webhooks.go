@@ -1,0 +1,337 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"surgecast"
+)
+
+// WebhookFields is what a person says of an endpoint.
+type WebhookFields struct {
+	URL      string   `json:"url" minLength:"8" maxLength:"2000" doc:"https://… that takes POST"`
+	Format   string   `json:"format" enum:"standard" required:"false" doc:"standard: Standard Webhooks; default"`
+	Types    []string `json:"types" maxItems:"16" required:"false" doc:"Which messages; default all"`
+	Sites    []string `json:"sites" maxItems:"1000" required:"false" doc:"Of which sites; default all"`
+	Disabled bool     `json:"disabled" required:"false" doc:"Send nothing"`
+}
+
+// WebhookNew makes an endpoint.
+type WebhookNew struct {
+	WebhookFields
+	Secret string `json:"secret" maxLength:"200" required:"false" doc:"whsec_… of 24 to 64 bytes; default a new one, shown once"`
+}
+
+// WebhookBody is an endpoint. Its secret is never shown again.
+type WebhookBody struct {
+	ID string `json:"id"`
+	WebhookFields
+	DisabledAt *time.Time `json:"disabled_at"`
+	CreatedAt  time.Time  `json:"created_at"`
+}
+
+// WebhookMade is a new endpoint, with its secret this once.
+type WebhookMade struct {
+	WebhookBody
+	Secret string `json:"secret" doc:"Verifies our signature. Shown once: keep it"`
+}
+
+// DeliveryBody is one message to one endpoint.
+type DeliveryBody struct {
+	ID        string          `json:"id" doc:"The webhook-id receivers deduplicate by"`
+	WebhookID string          `json:"webhook_id"`
+	Type      string          `json:"type"`
+	Sequence  int64           `json:"sequence"`
+	Status    string          `json:"status"`
+	Attempts  int             `json:"attempts"`
+	CreatedAt time.Time       `json:"created_at"`
+	ExpiresAt *time.Time      `json:"expires_at"`
+	DoneAt    *time.Time      `json:"done_at"`
+	Body      json.RawMessage `json:"body" doc:"As it is sent"`
+}
+
+type (
+	webhookIn struct {
+		ID string `path:"id" maxLength:"60"`
+	}
+	webhookOut    struct{ Body WebhookBody }
+	webhooksOut   struct{ Body List[WebhookBody] }
+	webhookNewIn  struct{ Body WebhookNew }
+	webhookNewOut struct {
+		Location string `header:"Location"`
+		Body     WebhookMade
+	}
+	webhookPutIn struct {
+		webhookIn
+		Body WebhookFields
+	}
+	deliveriesIn struct {
+		webhookIn
+		pageIn
+	}
+	deliveriesOut struct{ Body List[DeliveryBody] }
+	deliveryOut   struct{ Body DeliveryBody }
+)
+
+var messageTypes = []string{
+	surgecast.TypeSurgeOpened, surgecast.TypeSurgeLevelChanged, surgecast.TypeSurgeClosed,
+	surgecast.TypeRecommendationChanged, surgecast.TypeSourceGap, surgecast.TypeForecastStale, surgecast.TypeTest,
+}
+
+func (s *Server) webhookRoutes() {
+	register(s, operation("GET", "/v1/webhooks", "list-webhooks", "Endpoints that are told"), surgecast.ScopeRead, s.listWebhooks)
+	op := operation("POST", "/v1/webhooks", "create-webhook", "Tell an endpoint from now on")
+	op.DefaultStatus = http.StatusCreated
+	register(s, op, surgecast.ScopeWrite, s.createWebhook)
+	register(s, operation("GET", "/v1/webhooks/{id}", "get-webhook", "One endpoint"), surgecast.ScopeRead, s.getWebhook)
+	register(s, operation("PUT", "/v1/webhooks/{id}", "put-webhook", "Change an endpoint; its secret stays"), surgecast.ScopeWrite, s.putWebhook)
+	register(s, operation("DELETE", "/v1/webhooks/{id}", "delete-webhook", "Tell an endpoint no more"), surgecast.ScopeWrite, s.deleteWebhook)
+	op = operation("POST", "/v1/webhooks/{id}/test", "test-webhook", "Send a test message")
+	op.DefaultStatus = http.StatusAccepted
+	register(s, op, surgecast.ScopeWrite, s.testWebhook)
+	register(s, operation("GET", "/v1/webhooks/{id}/deliveries", "list-deliveries", "What was sent to an endpoint, newest first"), surgecast.ScopeRead, s.listDeliveries)
+	op = operation("POST", "/v1/deliveries/{id}/retry", "retry-delivery", "Send a message again")
+	op.DefaultStatus = http.StatusAccepted
+	register(s, op, surgecast.ScopeWrite, s.retryDelivery)
+}
+
+// account refuses keys bound to sites: an endpoint hears of the whole account.
+func account(ctx context.Context) (identity, error) {
+	who := caller(ctx)
+	if p := who.bound(); p != nil {
+		return who, p
+	}
+	return who, nil
+}
+
+func (s *Server) listWebhooks(ctx context.Context, in *pageIn) (*webhooksOut, error) {
+	who, err := account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := in.page("webhooks")
+	if err != nil {
+		return nil, err
+	}
+	ws, next, err := s.c.Store.Webhooks(ctx, who.account, p)
+	if err != nil {
+		return nil, fmt.Errorf("listing webhooks: %w", err)
+	}
+	return &webhooksOut{listOf("webhooks", ws, next, s.webhookBody)}, nil
+}
+
+func (s *Server) createWebhook(ctx context.Context, in *webhookNewIn) (*webhookNewOut, error) {
+	who, err := account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.c.SealSecret == nil {
+		return nil, problem(http.StatusServiceUnavailable, codeNotConfigured, "this process has no key to keep secrets with", "Set the secret key in the configuration and start again.")
+	}
+	w := surgecast.Webhook{AccountID: who.account, CreatedAt: s.now()}
+	if err := s.intoWebhook(ctx, who, in.Body.WebhookFields, &w); err != nil {
+		return nil, err
+	}
+	plain, shown, err := secretOf(in.Body.Secret)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := s.c.SealSecret(plain)
+	if err != nil {
+		return nil, fmt.Errorf("sealing a webhook secret: %w", err)
+	}
+	w.Secrets = [][]byte{sealed}
+	w, err = s.c.Store.CreateWebhook(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("creating a webhook: %w", err)
+	}
+	return &webhookNewOut{Location: "/v1/webhooks/" + w.ID, Body: WebhookMade{s.webhookBody(w), shown}}, nil
+}
+
+func (s *Server) getWebhook(ctx context.Context, in *webhookIn) (*webhookOut, error) {
+	w, err := s.webhook(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &webhookOut{s.webhookBody(w)}, nil
+}
+
+func (s *Server) putWebhook(ctx context.Context, in *webhookPutIn) (*webhookOut, error) {
+	w, err := s.webhook(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.intoWebhook(ctx, caller(ctx), in.Body, &w); err != nil {
+		return nil, err
+	}
+	w, err = s.c.Store.UpdateWebhook(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("changing webhook %s: %w", in.ID, err)
+	}
+	return &webhookOut{s.webhookBody(w)}, nil
+}
+
+func (s *Server) deleteWebhook(ctx context.Context, in *webhookIn) (*struct{}, error) {
+	w, err := s.webhook(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.c.Store.DeleteWebhook(ctx, w.AccountID, w.ID); err != nil {
+		return nil, fmt.Errorf("deleting webhook %s: %w", in.ID, err)
+	}
+	return nil, nil
+}
+
+func (s *Server) testWebhook(ctx context.Context, in *webhookIn) (*deliveryOut, error) {
+	w, err := s.webhook(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.c.Store.EnqueueTest(ctx, w.AccountID, w.ID, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("testing webhook %s: %w", in.ID, err)
+	}
+	return &deliveryOut{deliveryBody(d)}, nil
+}
+
+func (s *Server) listDeliveries(ctx context.Context, in *deliveriesIn) (*deliveriesOut, error) {
+	w, err := s.webhook(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := in.page("deliveries")
+	if err != nil {
+		return nil, err
+	}
+	ds, next, err := s.c.Store.Deliveries(ctx, w.AccountID, w.ID, p)
+	if err != nil {
+		return nil, fmt.Errorf("listing deliveries of %s: %w", in.ID, err)
+	}
+	return &deliveriesOut{listOf("deliveries", ds, next, deliveryBody)}, nil
+}
+
+func (s *Server) retryDelivery(ctx context.Context, in *webhookIn) (*struct{}, error) {
+	who, err := account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.c.Store.RetryDelivery(ctx, who.account, in.ID)
+	if errors.Is(err, surgecast.ErrNotFound) {
+		return nil, notFound("delivery", in.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("retrying delivery %s: %w", in.ID, err)
+	}
+	return nil, nil
+}
+
+func (s *Server) webhook(ctx context.Context, id string) (surgecast.Webhook, error) {
+	who, err := account(ctx)
+	if err != nil {
+		return surgecast.Webhook{}, err
+	}
+	w, err := s.c.Store.WebhookByID(ctx, who.account, id)
+	if errors.Is(err, surgecast.ErrNotFound) {
+		return w, notFound("webhook", id)
+	}
+	if err != nil {
+		return w, fmt.Errorf("reading webhook %s: %w", short(id), err)
+	}
+	return w, nil
+}
+
+func (s *Server) intoWebhook(ctx context.Context, who identity, f WebhookFields, w *surgecast.Webhook) error {
+	u, err := url.Parse(f.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fieldProblem("url", codeInvalidValue, "not an address that takes messages", "Send https:// and a host.")
+	case u.User != nil:
+		return fieldProblem("url", codeInvalidValue, "an address with a user or password in it", "Leave them out: messages are signed.")
+	case u.Fragment != "":
+		return fieldProblem("url", codeInvalidValue, "an address with a fragment", "Leave out what follows #.")
+	}
+	if s.c.CheckWebhookURL != nil {
+		if err := s.c.CheckWebhookURL(f.URL); err != nil {
+			p := fieldProblem("url", codeInvalidValue, "messages may not be sent to this address", "Use a public https address, or ask the operator to allow it.")
+			p.cause = err
+			return p
+		}
+	}
+	for i, t := range f.Types {
+		if !slices.Contains(messageTypes, t) {
+			return fieldProblem(fmt.Sprintf("types[%d]", i), codeInvalidValue, "no message type of this name", "Use some of "+strings.Join(messageTypes, ", ")+".")
+		}
+	}
+	w.Sites = nil
+	for i, slug := range f.Sites {
+		site, err := s.site(ctx, slug)
+		if err != nil {
+			p := problemOf(err)
+			if p.Status == http.StatusNotFound {
+				return fieldProblem(fmt.Sprintf("sites[%d]", i), codeNotFound, p.Detail, p.Remedy)
+			}
+			return err
+		}
+		w.Sites = append(w.Sites, site.ID)
+	}
+	w.URL, w.Types, w.Format = f.URL, f.Types, f.Format
+	if w.Format == "" {
+		w.Format = "standard"
+	}
+	switch {
+	case f.Disabled && w.DisabledAt.IsZero():
+		w.DisabledAt = s.now()
+	case !f.Disabled:
+		w.DisabledAt = time.Time{}
+	}
+	return nil
+}
+
+// secretOf is the secret someone chose, or a new one.
+func secretOf(given string) (plain []byte, shown string, err error) {
+	if given == "" {
+		plain = make([]byte, 32)
+		if _, err := rand.Read(plain); err != nil {
+			return nil, "", fmt.Errorf("making a secret: %w", err)
+		}
+		return plain, "whsec_" + base64.StdEncoding.EncodeToString(plain), nil
+	}
+	plain, err = base64.StdEncoding.DecodeString(strings.TrimPrefix(given, "whsec_"))
+	if err != nil || !strings.HasPrefix(given, "whsec_") || len(plain) < 24 || len(plain) > 64 {
+		return nil, "", fieldProblem("secret", codeInvalidValue, "not a Standard Webhooks secret", "Send whsec_ and the base64 of 24 to 64 random bytes, or leave it out for a new one.")
+	}
+	return plain, given, nil
+}
+
+func (s *Server) webhookBody(w surgecast.Webhook) WebhookBody {
+	b := WebhookBody{
+		ID: w.ID, DisabledAt: maybe(w.DisabledAt), CreatedAt: w.CreatedAt.UTC(),
+		WebhookFields: WebhookFields{URL: w.URL, Format: w.Format, Types: append([]string{}, w.Types...), Sites: []string{}, Disabled: !w.DisabledAt.IsZero()},
+	}
+	for _, id := range w.Sites {
+		if st, ok := s.memory.byID(id); ok {
+			b.Sites = append(b.Sites, st.site.Slug)
+		}
+	}
+	return b
+}
+
+func deliveryBody(d surgecast.Delivery) DeliveryBody {
+	b := DeliveryBody{
+		ID: d.ID, WebhookID: d.WebhookID, Type: d.Type, Sequence: d.Sequence, Status: string(d.Status), Attempts: d.Attempts,
+		CreatedAt: d.CreatedAt.UTC(), ExpiresAt: maybe(d.ExpiresAt), DoneAt: maybe(d.DoneAt), Body: json.RawMessage("null"),
+	}
+	if json.Valid(d.Body) {
+		b.Body = d.Body
+	}
+	return b
+}
