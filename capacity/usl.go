@@ -160,7 +160,11 @@ func (u USL) refine(points []LoadPoint) USL {
 		next.Sigma = min(max(u.Sigma+step.AtVec(1), 0), 1)
 		next.Kappa = max(u.Kappa+step.AtVec(2), 0)
 		if l := next.loss(points); l < loss {
+			done := loss-l <= 1e-12*loss
 			u, loss = next, l
+			if done {
+				break
+			}
 			damping /= 10
 		} else {
 			damping = max(damping*10, 1e-6)

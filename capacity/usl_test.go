@@ -1,0 +1,155 @@
+package capacity
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// truth is the made-up triple of MODEL 6.11 #11; its peak is at √((1−.0267)/7.7e-4) = 35.55 units.
+var truth = USL{Gamma: 995.65, Sigma: .0267, Kappa: 7.7e-4}
+
+func loadTest(u USL, rng *rand.Rand, noise float64, units ...float64) []LoadPoint {
+	ps := make([]LoadPoint, len(units))
+	for i, n := range units {
+		x := u.value(n)
+		if noise > 0 {
+			x *= 1 + noise*rng.NormFloat64()
+		}
+		ps[i] = LoadPoint{Units: n, RPM: x}
+	}
+	return ps
+}
+
+func TestUSLExact(t *testing.T) {
+	u, err := FitUSL(loadTest(truth, nil, 0, 1, 2, 4, 8, 16, 24, 32, 48), rand.New(rand.NewPCG(1, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{{"γ", u.Gamma, truth.Gamma}, {"σ", u.Sigma, truth.Sigma}, {"κ", u.Kappa, truth.Kappa}, {"N*", u.PeakUnits(), math.Sqrt((1 - .0267) / 7.7e-4)}} {
+		if math.Abs(c.got/c.want-1) > 1e-6 {
+			t.Errorf("%s = %v, want %v", c.name, c.got, c.want)
+		}
+	}
+	if math.Abs(u.PeakUnits()-35.55) > .01 {
+		t.Errorf("peak at %v units, want 35.55", u.PeakUnits())
+	}
+	if !u.Extrapolates {
+		t.Error("exact data leave no doubt about κ")
+	}
+	// 600 units: far over the peak, still computable, and less than at the peak.
+	if x, _, err := u.At(600); err != nil || x >= u.value(u.PeakUnits()) {
+		t.Errorf("At(600) = %v, %v", x, err)
+	}
+	// 10 units serve 995.65·10/(1 + .0267·9 + .00077·90) = 9956.5/1.3096 = 7602.7.
+	if n, err := u.UnitsFor(7602); n != 10 || err != nil {
+		t.Errorf("UnitsFor(7602) = %d, %v, want 10", n, err)
+	}
+	if n, err := u.UnitsFor(7603); n != 11 || err != nil {
+		t.Errorf("UnitsFor(7603) = %d, %v, want 11", n, err)
+	}
+	if _, err := u.UnitsFor(u.value(u.PeakUnits()) * 1.01); !errors.Is(err, ErrBeyondTested) {
+		t.Errorf("more than the peak: %v, want ErrBeyondTested", err)
+	}
+}
+
+// TestUSLNoise: 3 % noise and 8 points give X(N*) within 5 % (MODEL 6.11 #11); of 100 load tests at least 90, and the
+// middle one within 2 %. The 19-in-20 interval holds the true peak in at least 80: with 8 points it cannot be exact.
+func TestUSLNoise(t *testing.T) {
+	near, inside := 0, 0
+	var off []float64
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		u, err := FitUSL(loadTest(truth, rng, .03, 2, 4, 8, 16, 24, 32, 40, 48), rng)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		want := truth.value(truth.PeakUnits())
+		d := math.Abs(u.value(u.PeakUnits())/want - 1)
+		off = append(off, d)
+		if d < .05 {
+			near++
+		}
+		if u.PeakInterval[0] <= want && want <= u.PeakInterval[1] {
+			inside++
+		}
+		if !u.Extrapolates {
+			t.Errorf("seed %d: points beyond the peak leave κ uncertain: %v", seed, u.KappaInterval)
+		}
+	}
+	if near < 90 || inside < 80 {
+		t.Errorf("X(N*) within 5 %% in %d of 100 load tests, within its interval in %d", near, inside)
+	}
+	if slices.Sort(off); off[50] > .02 {
+		t.Errorf("X(N*) is off by %v in the middle one", off[50])
+	}
+}
+
+// TestUSLRefuses: far below the peak the data cannot tell whether there is one, so nothing is said beyond them.
+func TestUSLRefuses(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	u, err := FitUSL(loadTest(USL{Gamma: 200, Sigma: .01}, rng, .02, 1, 2, 3, 4, 5, 6, 8, 10), rng)
+	if err != nil && !errors.Is(err, ErrNoStress) {
+		t.Fatal(err)
+	}
+	if u.Extrapolates {
+		t.Fatalf("κ between %v: extrapolates", u.KappaInterval)
+	}
+	if x, _, err := u.At(10); err != nil || math.Abs(x/1834.9-1) > .1 { // 2000/1.09, give or take the noise
+		t.Errorf("at a tested number: %v, %v", x, err)
+	}
+	if _, _, err := u.At(11); !errors.Is(err, ErrBeyondTested) {
+		t.Errorf("At(11) with 10 tested: %v, want ErrBeyondTested", err)
+	}
+	if _, err := u.UnitsFor(5000); !errors.Is(err, ErrBeyondTested) {
+		t.Errorf("UnitsFor(5000): %v, want ErrBeyondTested", err)
+	}
+}
+
+func TestUSLNeedsPoints(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		points []LoadPoint
+		want   error
+	}{
+		{"five points", loadTest(truth, nil, 0, 1, 2, 4, 8, 16), ErrFewPoints},
+		{"six points, three sizes", loadTest(truth, nil, 0, 1, 1, 2, 2, 4, 4), ErrFewPoints},
+		{"a zero", append(loadTest(truth, nil, 0, 1, 2, 4, 8, 16, 32), LoadPoint{Units: 3}), ErrNotThroughput},
+		{"not a number", append(loadTest(truth, nil, 0, 1, 2, 4, 8, 16, 32), LoadPoint{Units: 3, RPM: math.NaN()}), ErrNotThroughput},
+		// The peak of truth is 18,126 at 35.6 units; 8 units serve 6,404: 35 % of it.
+		{"no stress", loadTest(truth, nil, 0, 1, 2, 3, 4, 6, 8), ErrNoStress},
+	} {
+		if _, err := FitUSL(tt.points, rand.New(rand.NewPCG(1, 1))); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestUSLAnything: whatever positive points come, the fit ends without NaN and within the law.
+func TestUSLAnything(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var ps []LoadPoint
+		for range rapid.IntRange(6, 12).Draw(t, "n") {
+			ps = append(ps, LoadPoint{
+				Units: float64(rapid.IntRange(1, 200).Draw(t, "units")), RPM: rapid.Float64Range(.01, 1e7).Draw(t, "rpm"),
+			})
+		}
+		u, err := FitUSL(ps, rand.New(rand.NewPCG(1, 1)))
+		if err != nil {
+			return
+		}
+		if !(u.Gamma > 0) || math.IsInf(u.Gamma, 0) || !(u.Sigma >= 0) || !(u.Kappa >= 0) {
+			t.Fatalf("γ %v, σ %v, κ %v", u.Gamma, u.Sigma, u.Kappa)
+		}
+		if x, _, err := u.At(u.MaxTested); err != nil || !(x > 0) {
+			t.Fatalf("At(%v) = %v, %v", u.MaxTested, x, err)
+		}
+	})
+}
