@@ -56,7 +56,7 @@ func chooseAccount(data string) (account, error) {
 // command prepares a program to run as the account in dir, with a clean environment: locale or PG… variables
 // of the caller must not reach the server, and initdb complains about a working directory it cannot read.
 func (a account) command(dir, program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(program, args...) //nolint:gosec,noctx // programs found by programs.go; run and Stop end what they start
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=" + locale, "TZ=UTC", "HOME=" + dir}
 	// Its own group: a Ctrl-C on the terminal is for us, and we tell the server in our own time.

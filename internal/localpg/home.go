@@ -147,7 +147,7 @@ func (h home) make(ctx context.Context) error {
 
 // makeMovedDir makes a directory for base's cluster where every account may pass.
 func makeMovedDir(base string) (string, error) {
-	if err := os.MkdirAll(variableDir, 0o755); err != nil {
+	if err := os.MkdirAll(variableDir, 0o755); err != nil { //nolint:gosec // like the directory it lies in; clusters below are 0700
 		return "", err
 	}
 	return os.MkdirTemp(variableDir, filepath.Base(base)+"-*")

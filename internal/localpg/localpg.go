@@ -209,10 +209,11 @@ func endProcess(ctx context.Context, pid int, done <-chan struct{}) error {
 	if ctx.Err() != nil {
 		hurry = nil
 	}
-	for i, step := range steps {
+	var ignored error
+	for _, step := range steps {
 		select {
 		case <-done:
-			return nil
+			return ignored
 		default:
 		}
 		if err := syscall.Kill(pid, step.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -222,15 +223,13 @@ func endProcess(ctx context.Context, pid int, done <-chan struct{}) error {
 		select {
 		case <-done:
 			timer.Stop()
-			if i > 0 {
-				return fmt.Errorf("process %d did not obey %s and was ended with %s", pid, steps[i-1].signal, step.signal)
-			}
-			return nil
+			return ignored
 		case <-timer.C:
 		case <-hurry:
 			timer.Stop()
 			hurry = nil
 		}
+		ignored = fmt.Errorf("process %d did not end in time after signal %q", pid, step.signal)
 	}
 	return fmt.Errorf("process %d survived SIGKILL", pid)
 }

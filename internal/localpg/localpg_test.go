@@ -25,7 +25,7 @@ func place(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(scratch, "localpg-*")
+	dir, err := os.MkdirTemp(scratch, "localpg-*") //nolint:usetesting // t.TempDir lies below a directory of mode 0700
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -507,7 +507,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "localpg.test")
-	if err := os.WriteFile(program, binary, 0o755); err != nil { //nolint:gosec // another account runs it
+	if err := os.WriteFile(program, binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	who := account{name: "nobody", uid: 65534, gid: 65534, drop: true}
@@ -534,7 +534,7 @@ func TestVersionedDirectoriesHighestFirst(t *testing.T) {
 			if v == "17" && name == "postgres" {
 				continue // the client package alone
 			}
-			if err := os.WriteFile(filepath.Join(bin, name), nil, 0o755); err != nil { //nolint:gosec // stands for a program
+			if err := os.WriteFile(filepath.Join(bin, name), nil, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -545,7 +545,7 @@ func TestVersionedDirectoriesHighestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"initdb", "postgres"} {
-		if err := os.WriteFile(filepath.Join(bin, name), nil, fs.FileMode(0o755)); err != nil { //nolint:gosec // likewise
+		if err := os.WriteFile(filepath.Join(bin, name), nil, fs.FileMode(0o755)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -44,7 +44,7 @@ func run(args []string) (code int, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 
-	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // running what the caller says is the purpose
+	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // running what the caller says is the purpose; it ends by signal, below
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, os.Environ()
 	if os.Getenv(variable) == "" {
 		server, startErr := start(ctx)
