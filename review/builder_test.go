@@ -366,3 +366,94 @@ func BenchmarkBuilder(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(in.Forecasts)), "rows/op")
 }
+
+// The chance is judged against the capacity its own row was judged against, over the minutes after its origin.
+func TestChancesAreJudgedAgainstTheirOwnCapacity(t *testing.T) {
+	site := testSite()
+	site.Capacity.SustainMinutes = 1
+	b := NewBuilder(Options{Site: site})
+	for i := range 40 {
+		x := 100.
+		if i == 12 {
+			x = 250
+		}
+		if err := b.Minute(surgecast.TrafficMinute{Minute: at(i), Requests: x}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range []struct {
+		origin   int
+		capacity float64
+	}{
+		{2, 200},  // minute 12 is the tenth after it: not within 5, within 15
+		{7, 200},  // the fifth after it: within both
+		{8, 300},  // never over 300
+		{12, 200}, // it is the origin's own minute: not after it
+		{30, 200}, // of 15 minutes only 9 came: 60 %, not known
+	} {
+		f := surgecast.SiteForecast{Origin: at(r.origin), IssuedAt: at(r.origin + 1), HorizonMinutes: []int{5, 15}, Risk: []float64{.5, .5}, CapacityRPM: r.capacity}
+		if err := b.Forecast(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := b.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		n    int
+		base float64
+	}{{5, 1. / 5}, {4, 2. / 4}} {
+		if h := rep.Breach[i]; h.N != want.n || float64(h.BaseRate) != want.base {
+			t.Errorf("within %d minutes: %d judged, base rate %v; want %d and %v", h.HorizonMinutes, h.N, h.BaseRate, want.n, want.base)
+		}
+	}
+}
+
+// A recording of requests holds the whole demand, whatever the site's own flag says; a live site's minutes do not.
+func TestDemandKnown(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		b := NewBuilder(Options{Site: testSite(), DemandKnown: known})
+		for i := range 3 {
+			if err := b.Minute(surgecast.TrafficMinute{Minute: at(i), Requests: 100, Saturated: i == 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := surgecast.SiteForecast{Origin: at(0), IssuedAt: at(1), LeadMinutes: []int{1, 2}, Levels: []float64{.5}, QuantilesRPM: [][]float64{{120}, {120}}}
+		if err := b.Forecast(&f); err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.Report()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{false: 1, true: 2}[known]; r.All.N != want {
+			t.Errorf("demand known %v: %d forecasts judged, want %d: the saturated minute lies below its forecast", known, r.All.N, want)
+		}
+		said := strings.Contains(strings.Join(r.Notes, " "), "lower bound")
+		if said == known {
+			t.Errorf("demand known %v: the notes speak of a lower bound: %v", known, said)
+		}
+	}
+}
+
+func TestRowsBeforeTheFirstMinute(t *testing.T) {
+	b := NewBuilder(Options{Site: testSite()})
+	if err := b.Minute(surgecast.TrafficMinute{Minute: at(10), Requests: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.s.at(at(10).Add(-30e9)); got != -1 {
+		t.Errorf("half a minute before the first minute lies at %d, want −1", got)
+	}
+	f := surgecast.SiteForecast{Origin: at(8), IssuedAt: at(9), LeadMinutes: []int{1, 2}, Levels: []float64{.5}, QuantilesRPM: [][]float64{{5}, {5}}}
+	if err := b.Forecast(&f); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.All.N != 1 || r.All.MAE != 2 {
+		t.Errorf("%+v, want minute 10 judged alone, off by 2", r.All)
+	}
+}

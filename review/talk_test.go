@@ -85,3 +85,22 @@ func TestPlayCountsWhatWasLost(t *testing.T) {
 		t.Errorf("%+v, want 1 minute over, 50 lost", early)
 	}
 }
+
+// The warning for a second breach starts after the first has ended: having stood high all along is not foresight.
+func TestWarningOfARuleStartsAfterTheBreachBefore(t *testing.T) {
+	p := profile() // 2 units of 100, lead time 3 minutes
+	s := flat(200)
+	for _, i := range []int{50, 120} {
+		s.requests[i], s.z[i] = 250, 250
+	}
+	eps := episodes(s, 0, 200, 200)
+	r := play(ledger{asks: map[int]int{40: 3}}, s, 0, 200, p, eps)
+	if len(r.Warnings) != 2 {
+		t.Fatalf("warnings %v, want two", r.Warnings)
+	}
+	near(t, "first", r.Warnings[0], 9)   // asked at the end of minute 40: 50 − 41
+	near(t, "second", r.Warnings[1], 68) // the first ended with minute 50: 120 − 51, and one minute of it is gone
+	if r.Carried != 2 {
+		t.Errorf("carried %d, want both", r.Carried)
+	}
+}
