@@ -89,7 +89,7 @@ func TestHorizonScore(t *testing.T) {
 	if low.From != .05 || low.N != 2 || low.Occasions != 1 || low.Happened != 0 {
 		t.Errorf("low row %+v, want 2 origins of 1 occasion from .05, none happened", low)
 	}
-	if high.From != .8 || high.N != 2 || high.Occasions != 2 || high.Happened != 1 {
+	if high.From != .8 || high.N != 2 || high.Occasions != 2 || high.Happened != 1 || high.OccasionsHappened != 1 {
 		t.Errorf("high row %+v, want 2 origins of 2 occasions from .8, 1 happened", high)
 	}
 	s.add(200, math.NaN(), true)

@@ -29,6 +29,8 @@ type Reliability struct {
 	// Occasions is how many separate times the chance was in this row: origins less than 30 minutes apart
 	// share their fate and are one occasion. Judge by this number how much a share is worth.
 	Occasions int `json:"occasions"`
+	// OccasionsHappened is on how many of them it happened, by the first origin of each.
+	OccasionsHappened int `json:"occasions_happened"`
 }
 
 // reliabilityEdges are narrow at both ends, where decisions are made.
@@ -42,8 +44,9 @@ type horizonSums struct {
 	n, happened int
 	sumP, sqErr float64
 	bins        [len(reliabilityEdges) - 1]struct {
-		n, happened, occasions, last int
-		sumP                         float64
+		n, happened, last   int
+		occasions, occurred int
+		sumP                float64
 	}
 }
 
@@ -67,6 +70,9 @@ func (s *horizonSums) add(origin int, p float64, happened bool) {
 	b := &s.bins[k]
 	if b.n == 0 || origin-b.last > sameOccasion {
 		b.occasions++
+		if happened {
+			b.occurred++
+		}
 	}
 	b.n++
 	b.last = origin
@@ -101,7 +107,7 @@ func (s *horizonSums) score(horizon int) HorizonScore {
 		}
 		row := Reliability{
 			From: reliabilityEdges[k], To: reliabilityEdges[k+1],
-			N: b.n, Happened: b.happened, Occasions: b.occasions,
+			N: b.n, Happened: b.happened, Occasions: b.occasions, OccasionsHappened: b.occurred,
 			MeanP: ratio(b.sumP, float64(b.n)),
 			Share: ratio(float64(b.happened), float64(b.n)),
 		}

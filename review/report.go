@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"surgecast"
@@ -120,13 +121,11 @@ func (r *Report) say() {
 	r.Sentences = []string{}
 	add := func(format string, a ...any) { r.Sentences = append(r.Sentences, fmt.Sprintf(format, a...)) }
 	if ours := r.rule(Ours); ours != nil {
-		s := fmt.Sprintf("Units as recommended: %s over capacity, %s unit-hours.", minutes(float64(ours.MinutesOver)), count(ours.UnitHours))
-		for _, other := range r.Rules {
-			if other.Rule != Ours {
-				s += fmt.Sprintf(" %s: %s, %s.", capital(other.Rule), count(float64(other.MinutesOver)), count(other.UnitHours))
-			}
+		var all []string
+		for _, x := range r.Rules {
+			all = append(all, fmt.Sprintf("%s %s (%s)", x.Rule, count(float64(x.MinutesOver)), count(x.UnitHours)))
 		}
-		add("%s", s)
+		add("Minutes over capacity, and unit-hours paid: %s.", strings.Join(all, ", "))
 		if best := r.cheapestRival(); best != nil && ours.Cost.Known() {
 			add("%s", r.compare(ours, best))
 		}
@@ -141,6 +140,9 @@ func (r *Report) say() {
 		}
 		add("%s.", s)
 	}
+	if b := r.evenChance(); b != nil {
+		add("When we said %g–%g %% within an hour, it happened %d of %d times.", 100*b.From, 100*b.To, b.OccasionsHappened, b.Occasions)
+	}
 	if r.All.N > 0 && r.All.VsYesterday.Known() {
 		add("Error of the median forecast beside “the same as yesterday”: %s; inside the 80 %% band: %s of minutes (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
 	}
@@ -148,6 +150,21 @@ func (r *Report) say() {
 		add("This site and its traffic are simulated.")
 	}
 	r.notes()
+}
+
+// evenChance is the row of chances around one half within an hour, nil when none was said.
+func (r *Report) evenChance() *Reliability {
+	for _, h := range r.Breach {
+		if h.HorizonMinutes != 60 {
+			continue
+		}
+		for i, b := range h.Reliability {
+			if b.From <= .5 && .5 < b.To {
+				return &h.Reliability[i]
+			}
+		}
+	}
+	return nil
 }
 
 // cheapestRival is the rule, of those that are not ours, with the lowest cost.
@@ -162,11 +179,11 @@ func (r *Report) cheapestRival() *RuleResult {
 }
 
 func (r *Report) compare(ours, best *RuleResult) string {
-	money := func(n Number) string { return count(float64(n)) + " " + r.Site.Currency }
+	money := func(n Number) string { return "about " + count(twoDigits(float64(n))) + " " + r.Site.Currency }
 	if ours.Cost <= best.Cost {
-		return fmt.Sprintf("It would have cost %s; the cheapest of the others, %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
+		return fmt.Sprintf("Units and lost requests would have cost %s; with the cheapest of the others, %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
 	}
-	return fmt.Sprintf("It would have cost %s: more than %s, which needed %s.", money(ours.Cost), best.Rule, money(best.Cost))
+	return fmt.Sprintf("Units and lost requests would have cost %s: more than with %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
 }
 
 func (r *Report) notes() {

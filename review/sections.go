@@ -70,7 +70,7 @@ func (r *Report) top() section {
 		s.lead = append(s.lead, what+".")
 	}
 	if r.Site.CapacityRPM > 0 {
-		s.lead = append(s.lead, fmt.Sprintf("Capacity %s requests a minute (%s a second) in %d units; lead time %s (p95).",
+		s.lead = append(s.lead, fmt.Sprintf("Capacity %s requests a minute (%s a second) in %d units; a unit serves %s after it was decided on (19 in 20 are faster).",
 			count(r.Site.CapacityRPM), count(r.Site.CapacityRPM/60), r.Site.Units, seconds(r.Site.LeadTimeP95Seconds)))
 	}
 	if r.Source != "" {
@@ -200,7 +200,7 @@ func (r *Report) chances() section {
 	t := table{head: []string{"within", "origins", "happened", "mean chance", "Brier", "skill", "off"}}
 	rel := table{
 		caption: "Reliability: of the times the chance lay in this range, how often it happened.",
-		head:    []string{"within", "chance said", "origins", "occasions", "mean chance", "happened"},
+		head:    []string{"within", "chance said", "origins", "mean chance", "happened", "occasions", "happened"},
 	}
 	for _, h := range r.Breach {
 		if h.N == 0 {
@@ -215,8 +215,8 @@ func (r *Report) chances() section {
 		}
 		for _, b := range h.Reliability {
 			rel.rows = append(rel.rows, []string{
-				span(h.HorizonMinutes), fmt.Sprintf("%g–%g %%", 100*b.From, 100*b.To), count(float64(b.N)), count(float64(b.Occasions)),
-				percent(b.MeanP), percent(b.Share),
+				span(h.HorizonMinutes), fmt.Sprintf("%g–%g %%", 100*b.From, 100*b.To), count(float64(b.N)),
+				percent(b.MeanP), percent(b.Share), count(float64(b.Occasions)), count(float64(b.OccasionsHappened)),
 			})
 		}
 	}

@@ -29,6 +29,15 @@ func count(x float64) string {
 	return sign + s
 }
 
+// twoDigits rounds to two significant digits: what a sentence can carry.
+func twoDigits(x float64) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return x
+	}
+	e := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-1)
+	return math.Round(x/e) * e
+}
+
 // decimals writes a number with so many digits after the point, or a dash.
 func decimals(n Number, digits int) string {
 	if !n.Known() {
@@ -79,13 +88,6 @@ func cap0(n int) string {
 		return "any number of"
 	}
 	return strconv.Itoa(n)
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // clock writes a moment in the site's zone, which the report names once.
