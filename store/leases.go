@@ -30,15 +30,15 @@ const (
 func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (surgecast.Lease, bool, error) {
 	l := surgecast.Lease{Name: name, Holder: holder}
 	// Most leases asked for are held by somebody else: see that without a lock.
-	var held bool
-	err := s.pool.QueryRow(ctx, `SELECT holder <> $2 AND expires_at > statement_timestamp() FROM lease WHERE name = $1`, name, holder).Scan(&held)
+	var taken bool
+	err := s.pool.QueryRow(ctx, `SELECT holder <> $2 AND expires_at > statement_timestamp() FROM lease WHERE name = $1`, name, holder).Scan(&taken)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return l, false, fmt.Errorf("taking lease %s: %w", name, err)
 	}
-	if held {
+	if taken {
 		return l, false, nil
 	}
-	taken := false
+	mine := false
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// The old holder may be in the middle of a transaction. Rather than wait for it, try again later.
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '2s'`); err != nil {
@@ -47,7 +47,7 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.
 		if _, err := tx.Exec(ctx, openLeaseSQL, name); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(ctx, lockLeaseSQL, name, holder).Scan(&taken); err != nil || !taken {
+		if err := tx.QueryRow(ctx, lockLeaseSQL, name, holder).Scan(&mine); err != nil || !mine {
 			return err
 		}
 		return tx.QueryRow(ctx, takeLeaseSQL, name, holder, ttl).Scan(&l.Epoch)
@@ -58,7 +58,7 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.
 	if err != nil {
 		return l, false, fmt.Errorf("taking lease %s: %w", name, err)
 	}
-	return l, taken, nil
+	return l, mine, nil
 }
 
 // Rows are locked in the order of their names, so that two processes renewing at once cannot wait for
@@ -66,11 +66,11 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.
 const (
 	myLeasesSQL = `
 	WITH mine AS (
-		SELECT l.name FROM lease l JOIN unnest($1::text[], $2::bigint[]) n (name, epoch) ON l.name = n.name AND l.epoch = n.epoch
+		SELECT l.name, l.epoch FROM lease l JOIN unnest($1::text[], $2::bigint[]) n (name, epoch) ON l.name = n.name AND l.epoch = n.epoch
 		ORDER BY l.name FOR NO KEY UPDATE OF l
 	)`
 	renewLeasesSQL = myLeasesSQL + `
-	UPDATE lease SET expires_at = statement_timestamp() + $3::interval FROM mine WHERE lease.name = mine.name RETURNING lease.name`
+	UPDATE lease SET expires_at = statement_timestamp() + $3::interval FROM mine WHERE lease.name = mine.name RETURNING lease.name, lease.epoch`
 	releaseLeasesSQL = myLeasesSQL + `
 	UPDATE lease SET expires_at = '-infinity' FROM mine WHERE lease.name = mine.name`
 )
@@ -82,12 +82,12 @@ func (s *Store) RenewLeases(ctx context.Context, leases []surgecast.Lease, ttl t
 	}
 	names, epochs := leaseArrays(leases)
 	rows, _ := s.pool.Query(ctx, renewLeasesSQL, names, epochs, ttl)
-	kept, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	kept, err := pgx.CollectRows(rows, scanHeld)
 	if err != nil {
 		return nil, fmt.Errorf("renewing %d leases: %w", len(leases), err)
 	}
 	for _, l := range leases {
-		if !slices.Contains(kept, l.Name) {
+		if !slices.Contains(kept, held{l.Name, l.Epoch}) {
 			lost = append(lost, l)
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Store) ReleaseLeases(ctx context.Context, leases []surgecast.Lease) err
 }
 
 const checkLeasesSQL = `
-	SELECT l.name FROM lease l JOIN unnest($1::text[], $2::bigint[]) n (name, epoch) ON l.name = n.name AND l.epoch = n.epoch
+	SELECT l.name, l.epoch FROM lease l JOIN unnest($1::text[], $2::bigint[]) n (name, epoch) ON l.name = n.name AND l.epoch = n.epoch
 	ORDER BY l.name FOR KEY SHARE OF l`
 
 // checkLeases holds the leases' rows until the transaction ends, or says which one was lost. A write
@@ -118,16 +118,27 @@ func checkLeases(ctx context.Context, tx pgx.Tx, leases []surgecast.Lease) error
 	}
 	names, epochs := leaseArrays(leases)
 	rows, _ := tx.Query(ctx, checkLeasesSQL, names, epochs)
-	held, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	kept, err := pgx.CollectRows(rows, scanHeld)
 	if err != nil {
 		return fmt.Errorf("checking leases: %w", err)
 	}
 	for _, l := range leases {
-		if !slices.Contains(held, l.Name) {
+		if !slices.Contains(kept, held{l.Name, l.Epoch}) {
 			return fmt.Errorf("lease %s, epoch %d: %w", l.Name, l.Epoch, surgecast.ErrStaleLease)
 		}
 	}
 	return nil
+}
+
+// held is a lease as found: its name at its epoch.
+type held struct {
+	name  string
+	epoch int64
+}
+
+func scanHeld(row pgx.CollectableRow) (h held, err error) {
+	err = row.Scan(&h.name, &h.epoch)
+	return h, err
 }
 
 func leaseArrays(leases []surgecast.Lease) (names []string, epochs []int64) {
