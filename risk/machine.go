@@ -280,8 +280,10 @@ func (m Machine) to(next surgecast.State, in Evidence) (Machine, *surgecast.Surg
 			m.OverSince = in.At
 		}
 	case surgecast.StateCalm, surgecast.StateLearning:
+		if m.Open { // an episode's votes do not open the next one
+			m.High, m.Ready, m.Bad = 0, 0, 0
+		}
 		m.Open, m.Mark = false, 0
-		m.High, m.Ready, m.Bad = 0, 0, 0
 	}
 	return m.peaked(in), t
 }
