@@ -100,8 +100,9 @@ func warningLevel(s surgecast.State) int {
 		return 1
 	case surgecast.StateAlert, surgecast.StateOver:
 		return 2
+	default:
+		return 0
 	}
-	return 0
 }
 
 // warn fills in what was said before e. since is the end of the episode before it (zero: none).
@@ -129,10 +130,10 @@ func (e *Episode) warn(transitions []surgecast.SurgeTransition, since time.Time)
 		if at.Before(since) {
 			at = since
 		}
-		switch {
-		case l == 0:
+		switch l {
+		case 0:
 			watch, alert, surge = time.Time{}, time.Time{}, ""
-		case l == 1:
+		case 1:
 			if level == 0 {
 				watch, surge = at, t.SurgeID
 			}

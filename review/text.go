@@ -24,16 +24,16 @@ func (r Report) Text(w io.Writer) error {
 			t.line(s.title)
 		}
 		for _, l := range s.lead {
-			t.wrap("  ", l)
+			t.wrap(l)
 		}
 		for _, tab := range s.tables {
 			if tab.caption != "" {
-				t.wrap("  ", tab.caption)
+				t.wrap(tab.caption)
 			}
 			t.table(tab)
 		}
 		for _, l := range s.tail {
-			t.wrap("  ", l)
+			t.wrap(l)
 		}
 	}
 	if err := b.Flush(); err != nil {
@@ -59,7 +59,11 @@ func (t textWriter) line(s string) {
 	_, _ = t.w.WriteString(strings.TrimRight(s, " ") + "\n")
 }
 
-func (t textWriter) wrap(indent, s string) {
+// indent stands before everything but the titles of parts.
+const indent = "  "
+
+// wrap breaks a paragraph at the width of a terminal.
+func (t textWriter) wrap(s string) {
 	line := indent
 	for _, word := range strings.Fields(s) {
 		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > textWidth && strings.TrimSpace(line) != "" {
@@ -93,7 +97,7 @@ func (t textWriter) table(tab table) {
 		return i == 0
 	}
 	write := func(row []string) {
-		line := "  "
+		line := indent
 		for i, c := range row {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
 			if i > 0 {
@@ -110,12 +114,12 @@ func (t textWriter) table(tab table) {
 	write(tab.head)
 	for i, row := range tab.rows {
 		if i == textRows {
-			t.line(fmt.Sprintf("  … %d more", len(tab.rows)-textRows))
+			t.line(fmt.Sprintf(indent+"… %d more", len(tab.rows)-textRows))
 			break
 		}
 		write(row)
 	}
 	if tab.note != "" {
-		t.wrap("  ", tab.note)
+		t.wrap(tab.note)
 	}
 }
