@@ -135,7 +135,7 @@ func overviewOf(doc []byte) (*overviewPage, error) {
 		if st := s.Status; st != nil {
 			r.State = st.State
 			if st.ActBy != nil {
-				m := at(*st.ActBy, in.Now, p.Zone)
+				m := at(actBy(*st.ActBy, in.Now), in.Now, p.Zone)
 				r.ActBy = &m
 			}
 			if st.Probability6h != nil {

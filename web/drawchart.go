@@ -166,13 +166,13 @@ func (d *drawing) axes() {
 	d.text(plotRight+8, plotBottom+19, "start", "tick", d.to.In(d.zone).Format("MST"))
 }
 
-// levelTicks are 4 to 6 round numbers from 0.
+// levelTicks are round numbers from 0, three to six of them above it.
 func levelTicks(top float64) []float64 {
-	rough := top / 4.5
-	magnitude := math.Pow(10, math.Floor(math.Log10(rough)))
+	finest := top / 6.2
+	magnitude := math.Pow(10, math.Floor(math.Log10(finest)))
 	step := 10 * magnitude
 	for _, m := range []float64{1, 2, 2.5, 5} {
-		if m*magnitude >= rough {
+		if m*magnitude >= finest {
 			step = m * magnitude
 			break
 		}
@@ -285,10 +285,8 @@ func (d *drawing) capacity(f *forecastDoc, c *capacityDoc) {
 	}
 	var at []time.Time
 	var levels []float64
-	for _, s := range f.CapacityHistory {
-		if s.Capacity > 0 {
-			at, levels = append(at, s.At), append(levels, s.Capacity)
-		}
+	for _, s := range f.steps() {
+		at, levels = append(at, s.at), append(levels, s.rpm)
 	}
 	d.steps("capacity", d.from, f.capacityAt(d.from), at, levels)
 }
@@ -366,7 +364,7 @@ func (d *drawing) marks(r *riskDoc, f *forecastDoc) {
 func (d *drawing) peaks(r *riskDoc, capacity float64) {
 	left, yc := plotRight+wordsWidth, d.y(capacity)
 	d.line(plotRight, yc, chartWidth, yc, "capacity")
-	over := filled(r.PeakDots, capacity, r.Verdict.ShownValue)
+	over := r.over()
 	rows := map[int]int{}
 	for i := len(r.PeakDots) - 1; i >= 0; i-- { // the dots come rising
 		y := d.y(r.PeakDots[i])
@@ -383,7 +381,7 @@ func (d *drawing) peaks(r *riskDoc, capacity float64) {
 		rows[row]++
 		d.f(`<circle class="%s" cx="%.1f" cy="%.1f" r="3.75"/>`, class, cx, cy)
 	}
-	until := r.Origin.Add(time.Duration(r.Verdict.HorizonMinutes) * time.Minute).In(d.zone).Format("15:04")
+	until := r.begins().Add(time.Duration(r.Verdict.HorizonMinutes) * time.Minute).In(d.zone).Format("15:04")
 	d.text(chartWidth, chartTop-8, "end", "tick", "peak until "+until)
 }
 

@@ -22,6 +22,7 @@ type riskDoc struct {
 	} `json:"risk"`
 	ActBy      *time.Time `json:"act_by"`
 	PeakDots   []float64  `json:"peak_dots_rpm"`
+	Breaches   []*float64 `json:"breach_dots_minutes"`
 	Origin     time.Time  `json:"origin"`
 	IssuedAt   time.Time  `json:"issued_at"`
 	ValidUntil time.Time  `json:"valid_until"`
@@ -132,6 +133,9 @@ func siteOf(doc []byte) (*sitePage, error) {
 	if c == nil {
 		c = &capacityDoc{}
 	}
+	if r.expired() {
+		f.Points, r.PeakDots = nil, nil
+	}
 	zone := f.TimeZone
 	p := &sitePage{
 		head: head{
@@ -149,6 +153,7 @@ func siteOf(doc []byte) (*sitePage, error) {
 		p.Title = "[simulated] " + p.Title
 	}
 	if r.ActBy != nil {
+		*r.ActBy = actBy(*r.ActBy, r.Now) // chart and page show the same minute
 		m := at(*r.ActBy, r.Now, zone)
 		p.ActBy = &m
 	}
@@ -156,8 +161,8 @@ func siteOf(doc []byte) (*sitePage, error) {
 		p.CapacityRPM = *r.Capacity
 		p.CapacityRPS = fmt.Sprintf("%.1f", *r.Capacity/60)
 		p.HasChance = len(r.PeakDots) > 0 && r.Verdict.ShownValue >= 5
-		p.Until = at(r.Origin.Add(time.Duration(r.Verdict.HorizonMinutes)*time.Minute), r.Now, zone)
-		p.Over = filled(r.PeakDots, *r.Capacity, r.Verdict.ShownValue)
+		p.Until = at(r.begins().Add(time.Duration(r.Verdict.HorizonMinutes)*time.Minute), r.Now, zone)
+		p.Over = r.over()
 		p.Not = len(r.PeakDots) - p.Over
 	}
 	if rec := c.Recommendation; rec != nil && c.RPMPerUnit != nil && *c.RPMPerUnit > 0 {
@@ -181,23 +186,32 @@ func siteOf(doc []byte) (*sitePage, error) {
 	return p, nil
 }
 
-// filled is how many dots are over capacity. The shown chance decides where it is at most one dot away:
-// it is kept still near the edge of a step, and "12 in 20" beside eleven dots would be two answers.
-func filled(peaks []float64, capacity, shownPercent float64) int {
-	over := 0
-	for _, x := range peaks {
-		if x > capacity {
-			over++
+// over is how many of the peaks lie above capacity. Where the first breaches came too, they are counted
+// instead: the same cases, and a level printed with three decimals may have been rounded onto the capacity
+// itself.
+func (r *riskDoc) over() int {
+	n := 0
+	if len(r.Breaches) == len(r.PeakDots) {
+		for _, m := range r.Breaches {
+			if m != nil {
+				n++
+			}
+		}
+		return n
+	}
+	for _, x := range r.PeakDots {
+		if x > *r.Capacity {
+			n++
 		}
 	}
-	if shownPercent < 5 || shownPercent > 95 {
-		return over
-	}
-	if said := int(math.Round(shownPercent / 100 * float64(len(peaks)))); said-over >= -1 && said-over <= 1 {
-		return said
-	}
-	return over
+	return n
 }
+
+// begins is the moment the forecast's future begins: the end of its last complete minute.
+func (r *riskDoc) begins() time.Time { return r.Origin.Add(time.Minute) }
+
+// expired reports whether the numbers' time has passed: then the bands say nothing any more.
+func (r *riskDoc) expired() bool { return r.Now.After(r.ValidUntil) }
 
 // bounds are the levels a page shows: three central bands and the median.
 var bounds = [7]float64{.025, .1, .25, .5, .75, .9, .975}
@@ -216,18 +230,35 @@ func boundIndex(levels []float64) (index [7]int) {
 	return index
 }
 
-// capacityAt is the capacity that held at t: its history is a step function.
-func (f *forecastDoc) capacityAt(t time.Time) float64 {
-	c := 0.0
-	if f.Capacity != nil {
-		c = *f.Capacity
-	}
-	for i, s := range f.CapacityHistory {
-		if i == 0 || !s.At.After(t) {
-			c = s.Capacity
+type step struct {
+	at  time.Time
+	rpm float64
+}
+
+// steps is what could be served and from when on, oldest first. From now on it is the capacity the forecast
+// was judged against, whatever was observed before.
+func (f *forecastDoc) steps() []step {
+	var out []step
+	for _, s := range f.CapacityHistory {
+		if s.Capacity > 0 {
+			out = append(out, step{s.At, s.Capacity})
 		}
 	}
-	return max(0, c)
+	if f.Capacity != nil && *f.Capacity > 0 {
+		out = append(out, step{f.Now, *f.Capacity})
+	}
+	return out
+}
+
+// capacityAt is the capacity that held at t, 0 when it is not known.
+func (f *forecastDoc) capacityAt(t time.Time) float64 {
+	c := 0.0
+	for i, s := range f.steps() {
+		if i == 0 || !s.at.After(t) {
+			c = s.rpm
+		}
+	}
+	return c
 }
 
 // tableOf is the chart as a table, every fifth minute.

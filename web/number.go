@@ -52,8 +52,8 @@ func percent(p float64) string {
 
 // moment is an instant as a page shows it: in one zone, carrying the instant itself.
 type moment struct {
-	ISO   string // RFC 3339 UTC, for the datetime attribute
-	Clock string // "14:41", "tomorrow 09:05", "Thu 24 Sep 09:05"
+	ISO   string // RFC 3339 UTC, for the datetime attribute; empty: there is no such time
+	Clock string // "14:41", "tomorrow 09:05", "Thu 09:05", "24 Sep 09:05", as the sentences say it
 	Full  string // "Thu 24 Sep 15:10 CEST"
 }
 
@@ -67,16 +67,29 @@ func zoneOf(name string) *time.Location {
 func at(t, now time.Time, zone string) moment {
 	loc := zoneOf(zone)
 	l, n := t.In(loc), now.In(loc)
-	day := func(t time.Time) string { return t.Format("2006-01-02") }
 	m := moment{ISO: t.UTC().Format(time.RFC3339), Clock: l.Format("15:04"), Full: l.Format("Mon 2 Jan 15:04 MST")}
-	switch {
-	case day(l) == day(n):
-	case day(l) == day(n.AddDate(0, 0, 1)):
+	date := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
+	switch days := int(date(l).Sub(date(n)).Hours() / 24); {
+	case t.IsZero():
+		return moment{Clock: "–"} // the API had no time to give
+	case days == 0:
+	case days == 1:
 		m.Clock = "tomorrow " + m.Clock
-	case l.After(n) && l.Sub(n) < 6*24*time.Hour:
+	case days == -1:
+		m.Clock = "yesterday " + m.Clock
+	case days > -7 && days < 7:
 		m.Clock = l.Format("Mon 15:04")
 	default:
-		m.Clock = l.Format("Mon 2 Jan 15:04")
+		m.Clock = l.Format("2 Jan 15:04")
 	}
 	return m
+}
+
+// actBy is the decision time as the sentences round it: down to the minute, and down to five minutes when
+// it is more than two hours away.
+func actBy(t, now time.Time) time.Time {
+	if t.Sub(now) > 2*time.Hour {
+		return t.Truncate(5 * time.Minute)
+	}
+	return t.Truncate(time.Minute)
 }

@@ -23,7 +23,7 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
   } catch {
     throw new Problem(0, "No answer", "The server does not answer. Trying again.", "");
   }
-  if (answer.status === 401 || answer.status === 403) throw new Unauthorised();
+  if (answer.status === 401) throw new Unauthorised();
   const body: unknown = await answer.json().catch(() => null);
   if (!answer.ok) {
     const p = (body ?? {}) as { title?: string; detail?: string; reference?: string };

@@ -1,11 +1,11 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Forecast } from "./documents";
-import { type Dot, filled, peakDots } from "./dots";
+import { type Dot, peakDots } from "./dots";
 import { h } from "./element";
-import { capacityAt, type Fan, levelTicks, type Scale } from "./fan";
+import { capacityAt, capacitySteps, type Fan, levelTicks, type Scale } from "./fan";
 import { grouped, significant } from "./number";
-import { abbreviation, clock, day, ticks } from "./zone";
+import { abbreviation, clock, day, instant, ticks } from "./zone";
 
 // FanChart draws what was, what may come and where the limit is. uPlot paints the plot; every word is
 // text in the page (an SVG laid over it), so it follows zoom, theme and forced colours, and axe sees it.
@@ -23,7 +23,7 @@ export interface View {
   stale: boolean;
   units: number;
   recommended: { at: number; rpm: number }[]; // steps of the plan
-  peaks: { levels: number[]; shown: number | null; until: number } | null;
+  peaks: { levels: number[]; over: number; until: number } | null;
 }
 
 const names = [
@@ -53,6 +53,8 @@ export class FanChart {
   private colours: Colours | null = null;
   private box: Box = { width: 0, height: 0, left: 0, right: 0, top: 0, bottom: 0, em: 16, words: 0 };
   private cursor: number | null = null;
+  // onLayout tells how far the plot is from the left and right of the element, for what stands below it.
+  onLayout: (left: number, right: number) => void = () => {};
 
   constructor(onPoint: (at: number) => void) {
     this.element.append(this.canvas, this.overlay);
@@ -144,6 +146,7 @@ export class FanChart {
     ]; // prettier-ignore
     this.canvas.style.left = `${box.left}px`;
     this.canvas.style.top = `${box.top}px`;
+    this.onLayout(box.left, box.right);
     if (!this.plot) {
       this.plot = new uPlot(this.options(width, height), data, this.canvas);
     } else {
@@ -206,8 +209,8 @@ export class FanChart {
     // A gap has a hatched floor: it is neither zero nor a line drawn across.
     ctx.strokeStyle = this.colour("unknown");
     for (const g of v.doc.gaps ?? []) {
-      const a = Math.max(left, u.valToPos(Date.parse(g.from) / 1000, "x", true));
-      const b = Math.min(left + width, u.valToPos(Date.parse(g.to) / 1000, "x", true));
+      const a = Math.max(left, u.valToPos(instant(g.from) / 1000, "x", true));
+      const b = Math.min(left + width, u.valToPos(instant(g.to) / 1000, "x", true));
       if (b <= a) continue;
       const tall = 12 * uPlot.pxRatio;
       ctx.save();
@@ -260,9 +263,7 @@ export class FanChart {
     if (v.recommended.length > 0) this.steps(u, v.recommended, x(v.now), 1.5, [1.5, 3]);
     const c = capacityAt(v.doc, v.from);
     if (c !== null) {
-      const later = (v.doc.capacity_history ?? [])
-        .map((s) => ({ at: Date.parse(s.at), rpm: s.capacity_rpm }))
-        .filter((s) => s.at > v.from && s.rpm > 0);
+      const later = capacitySteps(v.doc).filter((s) => s.at > v.from);
       this.steps(u, [{ at: v.from, rpm: c }, ...later], u.bbox.left, 2, [8, 5]);
     }
   }
@@ -297,16 +298,15 @@ export class FanChart {
     parts.push(text(box.width - 2, bottom + 1.15 * em, "end", "tick", abbreviation(v.to, v.zone)));
 
     for (const g of v.doc.gaps ?? []) {
-      const a = Math.max(v.from, Date.parse(g.from));
-      const b = Math.min(v.to, Date.parse(g.to));
+      const a = Math.max(v.from, instant(g.from));
+      const b = Math.min(v.to, instant(g.to));
       if (b <= a) continue;
-      const words = `no data ${clock(Date.parse(g.from), v.zone)}–${clock(Date.parse(g.to), v.zone)}`;
-      const half = words.length * 0.21 * em;
+      const words = `no data ${clock(instant(g.from), v.zone)}–${clock(instant(g.to), v.zone)}`;
+      const half = words.length * 0.25 * em;
       const x = Math.min(right - half, Math.max(box.left + half, (this.x(a) + this.x(b)) / 2));
       if (this.x(b) - this.x(a) > 0.8 * em) parts.push(text(x, bottom - 1.1 * em, "middle", "note cased", words));
     }
 
-    parts.push(...this.bandWords(right));
     if (v.scale.clipped !== null) {
       const words = `▲ 19 of 20 reaches ${grouped(significant(v.scale.clipped, 2, 1))}`;
       parts.push(text(right - 0.3 * em, box.top + 1 * em, "end", "note cased", words));
@@ -315,13 +315,14 @@ export class FanChart {
     const c = capacityAt(v.doc, v.now);
     if (c !== null) {
       const y = this.y(c);
-      const words = `capacity ${grouped(c)}${v.units > 0 ? ` (${v.units} units)` : ""}`;
+      const words = `capacity ${grouped(c)}${v.units > 0 && box.words > 0 ? ` (${v.units} units)` : ""}`;
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
       parts.push(text(box.left + 0.4 * em, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words));
       if (v.peaks) parts.push(line(right, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
     }
+    parts.push(...this.bandWords(right));
 
     const nowX = this.x(v.now);
     if (v.now >= v.from && v.now <= v.to) {
@@ -373,7 +374,7 @@ export class FanChart {
       ceiling = w.y;
     }
     return wanted.map((w) =>
-      h<SVGElement>("text", { x: right + 0.35 * em, y: w.y + 0.28 * em, "text-anchor": "start", class: "bandword" }, w.words),
+      h<SVGElement>("text", { x: right + 0.35 * em, y: w.y + 0.28 * em, "text-anchor": "start", class: "bandword cased" }, w.words),
     );
   }
 
@@ -385,15 +386,19 @@ export class FanChart {
     const bottom = box.height - box.bottom;
     const left = right + box.words + 0.3 * em;
     const width = box.width - left - 2;
-    const levels = v.peaks.levels;
-    const over = filled(levels.filter((l) => l > capacity).length, levels.length, v.peaks.shown);
+    const { levels, over } = v.peaks;
     const pitch = box.words > 0 ? 10 : 8;
     const yOf = (level: number) => this.y(Math.min(level, v.scale.top));
     const dots = peakDots(levels, over, yOf, this.y(capacity), box.top, bottom, width, pitch);
     const until = clock(v.peaks.until, v.zone);
-    const words = box.words > 0 ? `peak until ${until}` : "peak";
+    const wide = box.words > 0;
+    const count = (y: number, n: number, word: string) =>
+      h<SVGElement>("text", { x: box.width, y, "text-anchor": "end", class: "count" }, wide ? `${n} ${word}` : String(n));
+    const line = this.y(capacity);
     return [
-      h<SVGElement>("text", { x: box.width, y: box.top - 0.5 * em, "text-anchor": "end", class: "tick" }, words),
+      h<SVGElement>("text", { x: wide ? left : box.width, y: box.top - 0.5 * em, "text-anchor": wide ? "start" : "end", class: "tick" }, wide ? `peak until ${until}` : "peak"),
+      count(line - 0.45 * em, over, "over"),
+      count(Math.min(line + 1.15 * em, bottom), levels.length - over, "not over"),
       ...dots.map((d: Dot) =>
         h<SVGElement>("circle", { cx: left + d.x, cy: d.y, r: pitch / 2 - 1.25, class: d.over ? "dot over" : "dot" }),
       ),

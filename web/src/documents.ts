@@ -17,7 +17,7 @@ export interface Verdict {
   sentence: string;
   word: string;
   shown_percent: string;
-  shown_value: number;
+  shown_value: number | null;
   overview: string;
   caveats: string[] | null;
   horizon_minutes: number;
@@ -53,6 +53,7 @@ export interface SiteStatus {
   act_by: string | null;
   probability_6h: number | null;
   at_stake: number | null;
+  currency?: string;
   origin: string | null;
   issued_at: string | null;
   valid_until: string | null;
@@ -60,7 +61,7 @@ export interface SiteStatus {
   surge_since: string | null;
   units_now: number;
   units_recommended: number | null;
-  spark_rpm: (number | null)[] | null;
+  spark_rpm: (number | null)[] | null; // the median expected in each of the next 24 hours
 }
 
 export interface SiteRow extends Site {
@@ -90,11 +91,11 @@ export interface Forecast {
   name: string;
   simulated: boolean;
   now: string;
-  origin: string;
-  issued_at: string;
-  valid_until: string;
+  origin: string | null;
+  issued_at: string | null;
+  valid_until: string | null;
   stale: boolean;
-  forecast_id: string;
+  forecast_id: string | null;
   model_version: string;
   step_seconds: number;
   levels: number[];
@@ -102,18 +103,15 @@ export interface Forecast {
   history: HistoryPoint[] | null;
   gaps: { from: string; to: string }[] | null;
   capacity_rpm: number | null;
-  capacity_history: { at: string; capacity_rpm: number }[] | null;
+  capacity_history: { at: string; capacity_rpm: number | null }[] | null;
   time_zone: string;
 }
 
 export interface Driver {
-  name?: string;
-  source?: string;
-  share?: number;
-  share_low?: number;
-  share_high?: number;
-  detail?: string;
-  sentence?: string;
+  source: string;
+  share: number | null;
+  share_low?: number | null;
+  share_high?: number | null;
 }
 
 export interface Risk {
@@ -131,18 +129,24 @@ export interface Risk {
   act_by: string | null;
   act_by_reason: string;
   late_by_seconds: number;
-  peak_dots_rpm: number[] | null;
+  peak_dots_rpm: (number | null)[] | null;
   breach_dots_minutes: (number | null)[] | null;
-  drivers: (Driver | string)[] | null;
-  origin: string;
-  issued_at: string;
-  valid_until: string;
+  drivers: Driver[] | null;
+  origin: string | null;
+  issued_at: string | null;
+  valid_until: string | null;
   stale: boolean;
   degraded: string[] | null;
-  forecast_id: string;
-  surge: { id: string; state: State; opened_at: string; alert_at: string | null } | null;
+  forecast_id: string | null;
+  surge: { id: string; state: State; opened_at: string | null; alert_at: string | null } | null;
   level: string;
   last?: { at: string; requests_rpm: number | null };
+}
+
+// begins is the moment a forecast's future begins: the end of its last complete bucket. Minutes of a window,
+// or until a breach, count from there.
+export function begins(doc: { origin: string | null }, stepSeconds: number): number {
+  return Date.parse(doc.origin ?? "") + Math.max(stepSeconds || 60, 60) * 1000;
 }
 
 export interface Recommendation {
@@ -155,9 +159,9 @@ export interface Recommendation {
   alpha: number;
   reason: string;
   detail: string;
-  valid_until: string;
-  cost_acting: number;
-  cost_waiting: number;
+  valid_until: string | null;
+  cost_acting: number | null;
+  cost_waiting: number | null;
   plan: { at: string; units: number }[] | null;
 }
 
@@ -168,10 +172,10 @@ export interface CapacityAnswer {
   units_now: number;
   min_units: number;
   max_units: number;
-  rpm_per_unit: number;
+  rpm_per_unit: number | null;
   capacity_rpm: number | null;
   recommendation: Recommendation | null;
-  valid_until: string;
+  valid_until: string | null;
   stale: boolean;
 }
 

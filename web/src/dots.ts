@@ -1,12 +1,11 @@
 // Twenty dots stand for twenty equally likely cases, so each dot is the display step of 5 %.
 
-// filled is how many of the n dots are over capacity. The verdict's shown chance decides, where dots are
-// shown at all: the server keeps it still near the edge of a step, and "12 in 20" beside eleven dots
-// would be two answers. More than one dot apart is not rounding, and the dots themselves count.
-export function filled(over: number, n: number, shownPercent: number | null): number {
-  if (shownPercent === null || shownPercent < 5 || shownPercent > 95) return over;
-  const said = Math.round((shownPercent / 100) * n);
-  return Math.abs(said - over) <= 1 ? said : over;
+// countOver is how many of the peaks lie above capacity. Where the first breaches came too, they are
+// counted instead: the same cases, and they stand as "not by then" or not, while a level printed with three
+// decimals may have been rounded onto the capacity itself.
+export function countOver(peaks: readonly number[], breaches: readonly (number | null)[], capacity: number): number {
+  if (breaches.length === peaks.length) return breaches.filter((m) => m !== null).length;
+  return peaks.filter((p) => p > capacity).length;
 }
 
 export interface Dot {
@@ -53,7 +52,6 @@ export function peakDots(
 // window and how many do not.
 export function timeDots(
   minutes: readonly (number | null)[],
-  over: number,
   xOf: (minutes: number) => number,
   endX: number,
   pitch: number,
@@ -62,14 +60,12 @@ export function timeDots(
   const columns = new Map<number, number>();
   const dots: Dot[] = [];
   let rows = 0;
-  for (let i = 0; i < over; i++) {
-    const m = times[i];
-    const x = m === undefined ? endX - pitch / 2 : Math.min(xOf(m), endX - pitch / 2);
-    const column = Math.max(0, Math.floor(x / pitch));
+  for (const m of times) {
+    const column = Math.max(0, Math.floor(Math.min(xOf(m), endX - 1) / pitch));
     const row = columns.get(column) ?? 0;
     columns.set(column, row + 1);
     rows = Math.max(rows, row + 1);
     dots.push({ x: (column + 0.5) * pitch, y: row, over: true });
   }
-  return { dots, not: minutes.length - over, rows };
+  return { dots, not: minutes.length - times.length, rows };
 }

@@ -51,13 +51,19 @@ export function money(n: number, currency: string, digits: number): string {
   }
 }
 
-// minutesLeft counts down in whole minutes, rounded down.
+// minutesLeft counts down in whole minutes, rounded down; a second begun counts as whole, so that 14:20 to
+// 14:41 is 21 minutes and not 20 because the page took a moment.
 export function minutesLeft(ms: number): string {
-  const m = Math.floor(ms / 60_000);
+  const m = Math.floor((ms + 999) / 60_000);
   if (m < 1) return "less than a minute";
   if (m < 120) return m === 1 ? "1 minute" : `${m} minutes`;
   const hours = Math.floor(m / 60);
   return m % 60 === 0 ? `${hours} hours` : `${hours} h ${m % 60} min`;
+}
+
+// shortLeft is the same for a table: "21 min", "3 h 5 min".
+export function shortLeft(ms: number): string {
+  return minutesLeft(ms).replace(/ minutes?$/, " min").replace("less than a minute", "< 1 min");
 }
 
 // ago is "12 s", "7 min", "3 h".

@@ -1,10 +1,10 @@
 import { get } from "./api";
 import type { SiteRow, State, Worklist } from "./documents";
 import { h, patch } from "./element";
-import { grouped, minutesLeft, money, rate, shownPercent, significant } from "./number";
+import { grouped, money, rate, shortLeft, shownPercent } from "./number";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
-import { timeElement, withTimes } from "./zone";
+import { actBy, instant, timeElement, withTimes } from "./zone";
 
 // Overview is the worklist: who needs someone first, and by when. Its order is the server's. While a
 // pointer or the focus is in the list the order stays as it is, else one clicks on the wrong site.
@@ -16,7 +16,7 @@ interface Row {
   cells: HTMLElement[];
 }
 
-const columns = ["State", "Site", "What to do", "Act by", "Chance, next 6 h", "At stake", "Last 24 h"] as const;
+const columns = ["State", "Site", "What to do", "Act by", "Chance, next 6 h", "At stake", "Next 24 h"] as const;
 type Sort = "state" | "site" | "act" | "chance" | "stake";
 const sortOf: (Sort | null)[] = ["state", "site", null, "act", "chance", "stake", null];
 
@@ -61,16 +61,16 @@ export class Overview implements Page {
   }
 
   async load(): Promise<void> {
-    const doc = await get<Worklist>("/v1/sites?sort=risk&limit=200");
+    const doc = await get<Worklist>("/v1/sites?sort=risk&limit=500");
     if (this.shell.paused) return; // asked for before the pause
     this.doc = doc;
     const items = doc.items ?? [];
-    const issued = items.map((s) => Date.parse(s.status?.issued_at ?? "")).filter(Number.isFinite);
+    const issued = items.map((s) => instant(s.status?.issued_at)).filter(Number.isFinite);
     this.shell.show({
       simulated: items.some((s) => s.simulated),
       title: "Overview · Surgecast",
-      updatedAt: issued.length > 0 ? Math.max(...issued) : Date.parse(doc.now),
-      now: Date.parse(doc.now),
+      updatedAt: issued.length > 0 ? Math.max(...issued) : instant(doc.now),
+      now: instant(doc.now),
       zones: [...new Set(items.map((s) => s.time_zone))].slice(0, 12),
     });
     this.announce(items);
@@ -86,7 +86,7 @@ export class Overview implements Page {
     if (!this.doc) return;
     for (const s of this.doc.items ?? []) {
       const row = this.rows.get(s.slug);
-      if (row) this.actBy(row.cells[3]!, s);
+      if (row) this.decide(row.cells[3]!, s);
     }
   }
 
@@ -125,7 +125,7 @@ export class Overview implements Page {
     const key: Record<Sort, ((s: SiteRow) => number) | null> = {
       state: null,
       site: null,
-      act: (s) => (s.status?.act_by ? Date.parse(s.status.act_by) : last),
+      act: (s) => (s.status?.act_by ? instant(s.status.act_by) : last),
       chance: (s) => -(s.status?.probability_6h ?? -1),
       stake: (s) => -(s.status?.at_stake ?? -1),
     };
@@ -142,7 +142,9 @@ export class Overview implements Page {
     const busy = this.list.matches(":hover") || this.list.contains(document.activeElement);
     for (const th of this.heads) {
       const own = th.dataset["sort"] === this.sort;
-      th.setAttribute("aria-sort", own ? (this.sort === "chance" || this.sort === "stake" ? "descending" : "ascending") : "none");
+      const falling = this.sort === "chance" || this.sort === "stake";
+      // The server's order has a rule of its own, which is no column's.
+      th.setAttribute("aria-sort", !own ? "none" : this.sort === "state" ? "other" : falling ? "descending" : "ascending");
     }
     if (!now && !same && busy) {
       this.changed.hidden = false;
@@ -186,13 +188,13 @@ export class Overview implements Page {
     const need = items.length - calm;
     const next = items
       .filter((s) => s.status?.act_by && s.status.state !== "calm")
-      .sort((a, b) => Date.parse(a.status!.act_by!) - Date.parse(b.status!.act_by!))[0];
+      .sort((a, b) => instant(a.status!.act_by!) - instant(b.status!.act_by!))[0];
     const needWords = `${need === 0 ? "No site needs" : need === 1 ? "1 site needs" : `${need} sites need`} someone`;
     patch(this.lead, [needWords, next?.slug, next?.status?.act_by, zone, items.length], () =>
       items.length === 0
         ? []
         : next
-          ? [`${needWords}. Next decision: ${next.name}, by `, timeElement(Date.parse(next.status!.act_by!), now, zone), "."]
+          ? [`${needWords}. Next decision: ${next.name}, by `, timeElement(actBy({ act_by: next.status!.act_by, now: this.doc!.now }), now, zone), "."]
           : [`${needWords}.`],
     );
     patch(this.caption, [needWords, calm], () => [`${needWords}, ${calm} calm`]);
@@ -247,14 +249,15 @@ export class Overview implements Page {
       s.simulated && simulatedChip(),
     ]);
     patch(todo, v?.overview ?? "", () => withTimes(v?.overview || "–"));
-    this.actBy(act, s);
+    this.decide(act, s);
     patch(chance, this.chanceOf(s), () => {
       const c = this.chanceOf(s);
       if (!c) return [h("span", { class: "none" }, "–")];
       return [h("span", { class: "percent" }, c.text), c.value >= 5 && dots(c.value)];
     });
     const at = s.status?.at_stake ?? 0;
-    patch(stake, [at, s.capacity?.currency], () => [at > 0 ? money(at, s.capacity?.currency ?? "", 3) : "–"]);
+    const currency = s.status?.currency ?? s.capacity?.currency ?? "";
+    patch(stake, [at, currency], () => [at > 0 ? money(at, currency, 3) : h("span", { class: "none" }, "–")]);
     patch(spark, [s.status?.spark_rpm, s.capacity?.capacity_rpm], () => sparkline(s));
   }
 
@@ -264,12 +267,12 @@ export class Overview implements Page {
     const p = s.status?.probability_6h;
     if (p === null || p === undefined) return null;
     const v = s.status?.verdict;
-    if (v && v.horizon_minutes === 360 && v.shown_percent) return { text: v.shown_percent, value: v.shown_value };
+    if (v && v.horizon_minutes === 360 && v.shown_percent) return { text: v.shown_percent, value: v.shown_value ?? 0 };
     return shownPercent(p);
   }
 
-  private actBy(cell: HTMLElement, s: SiteRow): void {
-    const at = Date.parse(s.status?.act_by ?? "");
+  private decide(cell: HTMLElement, s: SiteRow): void {
+    const at = actBy({ act_by: s.status?.act_by ?? null, now: this.doc?.now ?? "" });
     const now = this.shell.clock.now();
     const zone = this.shell.zone;
     if (!Number.isFinite(at)) {
@@ -277,7 +280,7 @@ export class Overview implements Page {
       return;
     }
     const left = at - now;
-    const words = !this.shell.ticking || s.status?.stale || left > 4 * 3_600_000 ? "" : left <= 0 ? "past" : minutesLeft(left);
+    const words = !this.shell.ticking || s.status?.stale || left > 4 * 3_600_000 ? "" : left <= 0 ? "past" : shortLeft(left);
     patch(cell, [at, zone, words], () => [timeElement(at, now, zone), words !== "" && h("span", { class: "left" }, words)]);
   }
 
@@ -309,7 +312,7 @@ function sparkline(s: SiteRow): (Node | string)[] {
   const capacity = s.capacity?.capacity_rpm ?? 0;
   const highest = Math.max(...seen);
   const top = Math.max(1.1 * highest, capacity > 0 && capacity < 2.5 * highest ? 1.15 * capacity : 0, 1);
-  const [w, tall] = [108, 28];
+  const [w, tall] = [96, 28];
   const y = (v: number) => tall - 1 - (v / top) * (tall - 2);
   let d = "";
   let pen = false;
@@ -326,5 +329,5 @@ function sparkline(s: SiteRow): (Node | string)[] {
     capacity > 0 && capacity <= top && h("line", { x1: 0, x2: w, y1: y(capacity), y2: y(capacity), class: "capacityline" }),
     h("path", { d, class: "sparkpath" }),
   );
-  return [svg, h("span", { class: "sr" }, `highest ${rate(significant(highest, 3))} requests a minute${capacity > 0 ? `, capacity ${grouped(capacity)}` : ""}`)];
+  return [svg, h("span", { class: "sr" }, `highest expected ${rate(highest)} requests a minute${capacity > 0 ? `, capacity ${grouped(capacity)}` : ""}`)];
 }

@@ -2,7 +2,7 @@ import { ServerClock } from "./clock";
 import { h, patch } from "./element";
 import { Live } from "./live";
 import { ago } from "./number";
-import { offset, timeElement } from "./zone";
+import { instant, offset, timeElement } from "./zone";
 
 // Shell is what every page has: the bar, the zone, the pause button, the age of what is shown, the
 // simulated stripe, and the one quiet voice for screen readers. It decides when a page refreshes.
@@ -170,7 +170,7 @@ export class Shell {
       clock: (data) => {
         const c = data as { now?: string; speed?: number };
         if (typeof c.now !== "string") return;
-        this.clock.set(Date.parse(c.now), typeof c.speed === "number" && c.speed > 0 ? c.speed : 1);
+        this.clock.set(instant(c.now), typeof c.speed === "number" && c.speed > 0 ? c.speed : 1);
       },
       connected: (yes) => {
         if (yes === this.connected) return;

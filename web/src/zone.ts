@@ -50,14 +50,16 @@ export function offset(ms: number, zone: string): string {
 
 const dayMS = 86_400_000;
 
-// when is "14:41" today, "tomorrow 09:05", then "Thu 09:05"; farther away, or past, with the date.
+// when is "14:41" today, "tomorrow 09:05", "Thu 09:05" within a week, else "24 Sep 09:05", as the sentences say it.
 export function when(ms: number, now: number, zone: string): string {
   const t = clock(ms, zone);
   const d = date(ms, zone);
   if (!Number.isFinite(now) || d === date(now, zone)) return t;
-  if (d === date(now + dayMS, zone) && ms > now) return `tomorrow ${t}`;
-  if (ms > now && ms - now < 6 * dayMS) return `${day(ms, zone).split(" ")[0]} ${t}`;
-  return `${day(ms, zone)} ${t}`;
+  const days = Math.round((Date.parse(d) - Date.parse(date(now, zone))) / dayMS);
+  if (days === 1) return `tomorrow ${t}`;
+  if (days === -1) return `yesterday ${t}`;
+  const [weekday = "", ...rest] = day(ms, zone).split(" ");
+  return Math.abs(days) < 7 ? `${weekday} ${t}` : `${rest.join(" ")} ${t}`;
 }
 
 // full is "Thu 24 Sep 15:10 CEST (13:10 UTC)".
@@ -66,8 +68,22 @@ export function full(ms: number, zone: string): string {
   return zone === "UTC" ? local : `${local} (${clock(ms, "UTC")} UTC)`;
 }
 
-// timeElement is a <time> that shows when and carries the instant.
+// instant reads an RFC 3339 time; what is not there is NaN.
+export function instant(s: string | null | undefined): number {
+  return Date.parse(s ?? "");
+}
+
+// actBy is the decision time as the sentences round it: down to the minute, and down to five minutes when it
+// is more than two hours away.
+export function actBy(doc: { act_by: string | null; now: string }): number {
+  const at = instant(doc.act_by);
+  const to = at - instant(doc.now) > 2 * 3_600_000 ? 300_000 : 60_000;
+  return Math.floor(at / to) * to;
+}
+
+// timeElement is a <time> that shows when and carries the instant; a dash where there is none.
 export function timeElement(ms: number, now: number, zone: string): HTMLElement {
+  if (!Number.isFinite(ms)) return h("span", {}, "–");
   return h("time", { datetime: new Date(ms).toISOString(), title: full(ms, zone) }, when(ms, now, zone));
 }
 

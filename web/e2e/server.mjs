@@ -1,0 +1,90 @@
+// A server of page states for the browser tests: the built dashboard, documents from fixtures.mjs, a
+// clock that stands still unless a test moves it, and the real content security policy.
+
+import { createServer } from "node:http";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as fixtures from "./fixtures.mjs";
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
+const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+// The three policies of api: a page that needs more than they allow fails here.
+const end = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const policy = `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; ${end}`;
+const drawnPolicy = `default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; ${end}`;
+const docsPolicy = `default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; ${end}`;
+
+export async function serve(state, options = {}) {
+  const streams = new Set();
+  const asked = [];
+  let id = 0;
+  const served = { state, list: options.list ?? state, key: options.key ?? null, edit: null, down: false };
+  const send = (res, name, data) => res.write(`id: ${++id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  const clock = { now: new Date(fixtures.now).toISOString(), speed: options.speed ?? 0.000001 };
+
+  const server = createServer((req, res) => {
+    const url = new URL(req.url, "http://local");
+    asked.push(url.pathname);
+    const json = (status, body) => {
+      res.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json", "Content-Security-Policy": policy });
+      res.end(JSON.stringify(body));
+    };
+    const answer = (name, body) => json(200, served.edit ? served.edit(name, structuredClone(body)) : body);
+    if (served.down && url.pathname.startsWith("/v1/")) return json(503, { title: "Starting", detail: "The engine is starting.", reference: "ref-1" });
+    if (url.pathname === "/v1/session" && req.method === "POST") {
+      let body = "";
+      req.on("data", (d) => (body += d));
+      req.on("end", () => {
+        if (JSON.parse(body).key !== served.key) return json(401, { title: "Unknown key" });
+        res.writeHead(204, { "Set-Cookie": "surgecast_session=1; HttpOnly; SameSite=Strict; Path=/" });
+        res.end();
+      });
+      return;
+    }
+    if (served.key && url.pathname.startsWith("/v1/") && !(req.headers.cookie ?? "").includes("surgecast_session=1")) return json(401, { title: "A key is needed" });
+    if (url.pathname === "/v1/live") {
+      res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+      streams.add(res);
+      req.on("close", () => streams.delete(res));
+      send(res, "clock", clock);
+      return;
+    }
+    if (url.pathname === "/v1/sites") return answer("sites", fixtures.worklist(served.list));
+    const m = /^\/v1\/sites\/([a-z0-9-]+)(?:\/(risk|forecast|capacity))?$/.exec(url.pathname);
+    if (m) {
+      if (m[1] === "nowhere") return json(404, { title: "Not found", detail: "There is no site nowhere.", reference: "ref-2" });
+      const n = (k) => Number(url.searchParams.get(k) ?? 60);
+      if (!m[2]) return answer("site", fixtures.site(served.state));
+      if (m[2] === "forecast") return answer("forecast", fixtures.forecast(served.state, n("horizon"), n("history")));
+      return answer(m[2], fixtures[m[2]](served.state));
+    }
+    if (url.pathname.startsWith("/v1/surges/")) return answer("surge", fixtures.surge(served.state));
+    if (url.pathname === "/openapi.json") return json(200, { openapi: "3.1.0", info: { title: "Surgecast", version: "0" }, paths: { "/v1/sites": { get: { summary: "Sites", responses: { 200: { description: "ok" } } } } } });
+    if (url.pathname === "/drawn") {
+      res.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": drawnPolicy });
+      return res.end(options.drawn);
+    }
+    let file = normalize(url.pathname);
+    if (file === "/" || file.startsWith("/sites/")) file = "/index.html";
+    if (file === "/docs") file = "/docs/index.html";
+    const path = join(dist, file);
+    if (!existsSync(path) || !extname(path)) return json(404, { title: "Not found" });
+    const docs = file.startsWith("/docs/");
+    res.writeHead(200, { "Content-Type": types[extname(path)] ?? "application/octet-stream", "Content-Security-Policy": docs ? docsPolicy : policy });
+    res.end(readFileSync(path));
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    asked,
+    served,
+    emit: (name, data) => streams.forEach((s) => send(s, name, data)),
+    streams: () => streams.size,
+    close: () => {
+      streams.forEach((s) => s.end());
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
+  };
+}
