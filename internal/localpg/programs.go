@@ -3,6 +3,7 @@ package localpg
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,8 +34,12 @@ type programs struct {
 func findPrograms(ctx context.Context, o Options, h home, have int) (programs, error) {
 	var refused, seen []string
 	for _, p := range candidates(o) {
+		npm := strings.HasPrefix(p.from, "npm")
+		if npm {
+			p.link()
+		}
 		err := p.probe(ctx, h.who)
-		if errors.Is(err, fs.ErrPermission) && strings.HasPrefix(p.from, "npm") {
+		if npm && errors.Is(err, fs.ErrPermission) {
 			// Below root's 0700 home the account cannot run them: give it a copy.
 			if p, err = p.copyTo(h); err == nil {
 				err = p.probe(ctx, h.who)
@@ -205,6 +210,29 @@ func (p *programs) probe(ctx context.Context, who account) error {
 	p.version = m[1]
 	p.major, _ = strconv.Atoi(m[2]) // digits by the pattern
 	return nil
+}
+
+// link makes the links between libraries that the npm package lists: archives of npm cannot hold links, and its
+// install script, which would make them, is one that careful settings of npm do not run. It does what it can;
+// the probe that follows tells whether the programs run.
+func (p programs) link() {
+	root := filepath.Dir(filepath.Dir(p.dir))
+	text, err := os.ReadFile(filepath.Join(root, "native", "pg-symlinks.json"))
+	if err != nil {
+		return
+	}
+	var links []struct{ Source, Target string }
+	if json.Unmarshal(text, &links) != nil {
+		return
+	}
+	for _, l := range links {
+		if !filepath.IsLocal(l.Source) || !filepath.IsLocal(l.Target) || exists(filepath.Join(root, l.Target)) {
+			continue
+		}
+		if to, err := filepath.Rel(filepath.Dir(l.Target), l.Source); err == nil {
+			_ = os.Symlink(to, filepath.Join(root, l.Target))
+		}
+	}
 }
 
 // copyTo copies the npm package's tree (about 60 MB) beside the cluster, once, and answers the copy.
