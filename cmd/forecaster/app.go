@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"surgecast"
+	"surgecast/api"
+	"surgecast/engine"
+	"surgecast/model"
+	"surgecast/notify"
+	"surgecast/web"
+)
+
+// app is the service around one database: every part built, none started.
+type app struct {
+	g      *Global
+	db     *database
+	clock  surgecast.Clock
+	api    *api.Server
+	engine *engine.Engine
+	notify *notify.Notifier
+	reg    *prometheus.Registry
+	key    []byte // opens webhook secrets
+}
+
+// appOptions say how the parts are joined.
+type appOptions struct {
+	clock        surgecast.Clock
+	speed        func() float64 // seconds of the clock in a second of wall time; nil: real time
+	keyless      bool
+	hypothetical bool     // recorded traffic: the configured capacity did not bound it
+	allow        []string // addresses webhooks may reach although the guard would refuse them
+	holder       string
+}
+
+type liveSpeed func() float64
+
+func (f liveSpeed) Speed() float64 { return f() }
+
+func newApp(g *Global, db *database, o appOptions) (*app, error) {
+	a := &app{g: g, db: db, clock: o.clock, reg: prometheus.NewRegistry()}
+	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	var err error
+	if err := os.MkdirAll(g.StateDir, 0o755); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if a.key, err = notify.ReadKey(filepath.Join(g.StateDir, "secret.key")); err != nil {
+		return nil, fmt.Errorf("key of the webhook secrets: %w", err)
+	}
+	allowed, err := parseAllowed(o.allow)
+	if err != nil {
+		return nil, err
+	}
+	if a.notify, err = notify.New(notify.Config{
+		Store: db.Store, Pool: db.Pool(), Clock: o.clock, Wall: time.Now, Logger: g.log, Registry: a.reg, Key: a.key, Allow: allowed,
+	}); err != nil {
+		return nil, err
+	}
+
+	sessionKey := sha256.Sum256(append([]byte("session cookies\x00"), a.key...))
+	conf := api.Config{
+		Store: db.Store, Clock: o.clock, Wall: time.Now, Logger: g.log, Draw: web.Draw, Restate: engine.Restate,
+		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
+		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
+	}
+	if o.speed != nil {
+		conf.Live = liveSpeed(o.speed)
+	}
+	if dist, ok := web.Dist(); ok {
+		conf.Dashboard = dist
+	} else {
+		g.log.Info("the dashboard is not built: the server-drawn page serves. Build it with Node and `make web`.")
+	}
+	a.api = api.New(conf)
+
+	switch {
+	case o.holder != "":
+	case db.local != nil:
+		o.holder = "private" // the lock on the state directory lets only one process be here: no waiting after a crash
+	default:
+		host, _ := os.Hostname()
+		o.holder = fmt.Sprintf("%s/%d", host, os.Getpid())
+	}
+	a.engine = engine.New(engine.Config{
+		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical,
+		Published: func(r engine.Result) {
+			for _, f := range r.Forecasts {
+				a.api.Publish(f)
+			}
+			for i := range r.Transitions {
+				for _, s := range r.Surges {
+					if s.ID == r.Transitions[i].SurgeID {
+						a.api.PublishSurge(s, r.Transitions[i])
+						break
+					}
+				}
+			}
+		},
+	})
+	return a, nil
+}
+
+func parseAllowed(list []string) ([]notify.Allowed, error) {
+	out := make([]notify.Allowed, 0, len(list))
+	for _, s := range list {
+		p, err := notify.ParseAllowed(s)
+		if err != nil {
+			return nil, usage("--webhook-allow %s: %w", s, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// listen opens the address before anything slow happens, so a port in use is said at once.
+func listen(address, flag string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("address %s is in use by another program: stop it, or choose another with --%s (for example --%s 127.0.0.1:8090)", address, flag, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("not allowed to listen on %s: ports below 1024 need privileges; choose another with --%s", address, flag)
+	default:
+		return nil, fmt.Errorf("listening on --%s %s: %w", flag, address, err)
+	}
+}
+
+// serveMetrics answers /metrics on its own listener until ctx ends.
+func (a *app) serveMetrics(ctx context.Context, l net.Listener) error {
+	s := &http.Server{Handler: a.api.MetricsHandler(), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving metrics: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		return s.Close()
+	})
+	return g.Wait()
+}
+
+// upkeep makes partitions ahead, compacts closed hours and drops what retention has passed. It computes
+// what is due, so a missed turn costs nothing.
+func (a *app) upkeep(ctx context.Context, retention time.Duration) error {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		now := a.clock().UTC()
+		err := errors.Join(
+			a.db.EnsurePartitions(ctx, now, now.AddDate(0, 0, 3)),
+			a.db.CompactBefore(ctx, now.Add(-26*time.Hour).Truncate(time.Hour)),
+		)
+		if retention > 0 {
+			err = errors.Join(err, a.db.DropPartitionsBefore(ctx, now.Add(-retention)))
+		}
+		if err != nil && ctx.Err() == nil {
+			a.g.log.Error("upkeep failed; trying again in ten minutes", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// address is what a person opens.
+func address(l net.Listener) string {
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	host := "localhost"
+	if ip, ok := l.Addr().(*net.TCPAddr); ok && !ip.IP.IsLoopback() && !ip.IP.IsUnspecified() {
+		host = ip.IP.String()
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+	}
+	return "http://" + host + ":" + port
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"surgecast"
+	"surgecast/internal/localpg"
+	"surgecast/migrations"
+	"surgecast/store"
+)
+
+// database is an open store and, when no URL was configured, the private PostgreSQL under it.
+type database struct {
+	*store.Store
+	url   string
+	local *localpg.Server
+}
+
+// openOptions say what a verb may do to the database it opens.
+type openOptions struct {
+	migrate bool   // bring the schema up to date; always done on the private PostgreSQL
+	name    string // database inside the private PostgreSQL; empty: the main one
+	fresh   bool   // drop and make it anew (private PostgreSQL and a name only)
+}
+
+// openDatabase opens what is configured, or starts the private PostgreSQL of the state directory.
+func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, error) {
+	db := &database{url: g.DatabaseURL}
+	if db.url == "" {
+		pg, err := localpg.Start(ctx, localpg.Options{StateDir: g.StateDir, BinDir: g.PGBin, Logger: g.log, Durable: true})
+		if err != nil {
+			return nil, err
+		}
+		db.local, db.url = pg, pg.URL()
+		if o.name != "" {
+			if db.url, err = sideDatabase(ctx, pg.URL(), o.name, o.fresh); err != nil {
+				return nil, errors.Join(err, db.Close())
+			}
+		}
+	}
+	if db.local != nil || o.migrate {
+		if err := migrations.Up(ctx, db.url); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	st, err := store.Open(ctx, db.url, store.Options{})
+	if err != nil {
+		if errors.Is(err, surgecast.ErrSchemaOld) {
+			err = fmt.Errorf("%w: run `forecaster migrate up`, or start with --migrate", err)
+		}
+		return nil, errors.Join(err, db.Close())
+	}
+	db.Store = st
+	return db, nil
+}
+
+// Close closes the store and stops the private PostgreSQL.
+func (db *database) Close() error {
+	if db.Store != nil {
+		db.Store.Close()
+	}
+	if db.local == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return db.local.Stop(ctx)
+}
+
+// sideDatabase makes (or makes anew) a database of its own beside the main one: a replay must not mix
+// recorded minutes with live ones.
+func sideDatabase(ctx context.Context, mainURL, name string, fresh bool) (string, error) {
+	conn, err := pgx.Connect(ctx, mainURL)
+	if err != nil {
+		return "", fmt.Errorf("connecting to the private PostgreSQL: %w", err)
+	}
+	defer conn.Close(ctx)
+	ident := pgx.Identifier{name}.Sanitize()
+	if fresh {
+		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident+" WITH (FORCE)"); err != nil {
+			return "", fmt.Errorf("dropping database %s: %w", name, err)
+		}
+	}
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil {
+		return "", fmt.Errorf("looking for database %s: %w", name, err)
+	}
+	if !exists {
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+ident); err != nil {
+			return "", fmt.Errorf("creating database %s: %w", name, err)
+		}
+	}
+	u, err := url.Parse(mainURL)
+	if err != nil {
+		return "", fmt.Errorf("address of the private PostgreSQL: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}

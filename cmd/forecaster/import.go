@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"surgecast"
+	"surgecast/traffic"
+)
+
+type importCmd struct {
+	Mentions importMentionsCmd `cmd:"" help:"Import counts of mentions (minute,topic,source,count[,authors][,reach] or timestamp_utc,series,value)."`
+	Traffic  importTrafficCmd  `cmd:"" help:"Import a site's requests (minute,requests[,segment,errors,rejected,p95_ms,units] or timestamp_utc,series,value)."`
+}
+
+type importMentionsCmd struct {
+	File   string `arg:"" type:"existingfile" help:"CSV, plain or gzipped."`
+	Source string `help:"Source of rows that do not name one. Default: csv: and the file's name." placeholder:"SLUG"`
+	Create bool   `help:"Make topics the file names and nobody watches yet."`
+	Site   string `help:"Link the topics to this site." placeholder:"SITE"`
+}
+
+func (c *importMentionsCmd) Run(ctx context.Context, g *Global) error {
+	now := time.Now().UTC()
+	f, err := readMentions(c.File, now, c.Source)
+	if err != nil {
+		return err
+	}
+	return withStore(ctx, g, func(db *database) error {
+		topics := map[string]int64{}
+		for _, slug := range f.topics {
+			t, err := db.TopicBySlug(ctx, surgecast.DefaultAccount, slug)
+			if errors.Is(err, surgecast.ErrNotFound) && !c.Create {
+				return &surgecast.FieldError{Field: "topic", Value: slug, Detail: "is not watched", Remedy: "Make it with `forecaster topic add " + slug + "`, or import with --create. Nothing was imported."}
+			}
+			if errors.Is(err, surgecast.ErrNotFound) {
+				t, err = ensureTopic(ctx, db, slug, f.names[slug], f.rows[0].Minute)
+			}
+			if err != nil {
+				return err
+			}
+			topics[slug] = t.ID
+			if c.Site != "" {
+				if err := db.LinkTopic(ctx, surgecast.DefaultAccount, c.Site, slug, f.rows[0].Minute, 1); err != nil {
+					return unknownSite(c.Site, err)
+				}
+			}
+		}
+		sources := map[string]int64{}
+		for slug, step := range f.steps {
+			src, err := db.EnsureSource(ctx, surgecast.Source{Slug: slug, Kind: surgecast.SourcePosts, Mode: surgecast.Absolute, StepSeconds: step})
+			if err != nil {
+				return fmt.Errorf("source %s: %w", slug, err)
+			}
+			sources[slug] = src.ID
+		}
+		rows := make([]surgecast.MentionMinute, len(f.rows))
+		for i, r := range f.rows {
+			r.TopicID, r.SourceID = topics[r.Topic], sources[r.Source]
+			rows[i] = r.MentionMinute
+		}
+		w, err := db.PutMentions(ctx, rows, now)
+		if err != nil {
+			return fmt.Errorf("importing %s: %w; nothing was imported", c.File, err)
+		}
+		_, err = fmt.Fprintf(g.out, "imported %d buckets of %d topics: %d new, %d changed, %d as they were\n", len(rows), len(topics), w.Inserted, w.Changed, w.Unchanged)
+		return err
+	})
+}
+
+type importTrafficCmd struct {
+	File   string `arg:"" type:"existingfile" help:"CSV, plain or gzipped."`
+	Site   string `required:"" help:"Whose traffic it is." placeholder:"SITE"`
+	Series string `help:"Which series of a file that holds several." placeholder:"NAME"`
+}
+
+func (c *importTrafficCmd) Run(ctx context.Context, g *Global) error {
+	now := time.Now().UTC()
+	rows, err := readTraffic(c.File, now, c.Series)
+	if err != nil {
+		return err
+	}
+	return withStore(ctx, g, func(db *database) error {
+		s, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, c.Site)
+		if err != nil {
+			return unknownSite(c.Site, err)
+		}
+		for i := range rows {
+			rows[i].SiteID = s.ID
+		}
+		traffic.Mark(s.Capacity, rows)
+		w, err := db.PutTraffic(ctx, rows, now)
+		if err != nil {
+			return fmt.Errorf("importing %s: %w; nothing was imported", c.File, err)
+		}
+		_, err = fmt.Fprintf(g.out, "imported %d minutes of %s: %d new, %d changed, %d as they were\n", len(rows), s.Slug, w.Inserted, w.Changed, w.Unchanged)
+		return err
+	})
+}

@@ -1,0 +1,152 @@
+// Command forecaster is Surgecast: it counts what the social web says, forecasts the traffic it will
+// bring to a site, and says in time what to do.
+//
+// This package ties the knot: it reads the command line, the environment and files, opens the
+// database, and hands each part what it asks for. Nothing else reads the environment.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"surgecast"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes of DESIGN 7.
+const (
+	exitFailure  = 1
+	exitWrongUse = 2
+)
+
+type cli struct {
+	Global
+
+	Demo     demoCmd     `cmd:"" help:"Play a simulated surge at high speed, with the dashboard on :8080. Nothing to configure."`
+	Serve    serveCmd    `cmd:"" help:"Run the service: API, dashboard, engine and webhooks."`
+	Replay   replayCmd   `cmd:"" help:"Play recorded minutes through the production path and report forecasts against what came."`
+	Backtest backtestCmd `cmd:"" help:"Forecast a CSV of series at given origins, for scoring."`
+	Import   importCmd   `cmd:"" help:"Import recorded mentions or traffic from CSV, all or nothing."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	Site     siteCmd     `cmd:"" help:"Add, list, show and remove sites."`
+	Topic    topicCmd    `cmd:"" help:"Add, list, show, link and remove topics."`
+	Key      keyCmd      `cmd:"" help:"Create, list and remove API keys."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// Global are the settings every verb shares.
+type Global struct {
+	DatabaseURL string `name:"database-url" env:"SURGECAST_DATABASE_URL" placeholder:"URL" help:"PostgreSQL 15 or newer. Without it a private PostgreSQL is started in the state directory."`
+	StateDir    string `name:"state-dir" env:"SURGECAST_STATE_DIR" default:"state" help:"Where the private PostgreSQL and the key file live."`
+	PGBin       string `name:"pg-bin" env:"SURGECAST_PG_BIN" placeholder:"DIR" help:"Directory of initdb and postgres for the private PostgreSQL. Default: found by itself."`
+	LogLevel    string `name:"log-level" env:"SURGECAST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
+	LogFormat   string `name:"log-format" env:"SURGECAST_LOG_FORMAT" enum:"text,json" default:"text" help:"text or json."`
+
+	Config kong.ConfigFlag `name:"config" env:"SURGECAST_CONFIG" placeholder:"FILE" help:"JSON file with any of these settings; flags and environment win."`
+
+	out    io.Writer // results
+	errOut io.Writer // logs and progress
+	log    *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// errUsage marks a mistake in how the program was called (exit code 2).
+type errUsage struct{ error }
+
+func (e errUsage) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return errUsage{fmt.Errorf(format, args...)} }
+
+// run is main without the process: tests call it.
+func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
+	var c cli
+	exited := -1
+	k, err := kong.New(&c,
+		kong.Name("forecaster"),
+		kong.Description(description),
+		kong.UsageOnError(),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Configuration(kong.JSON),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "forecaster:", err)
+		return exitFailure
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := k.Parse(args)
+	if exited >= 0 { // --help and friends
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "forecaster: %v\nSee: forecaster %s--help\n", err, verb(args))
+		return exitWrongUse
+	}
+	c.out, c.errOut = out, errOut
+	c.log = newLogger(errOut, c.LogLevel, c.LogFormat)
+	kctx.Bind(&c.Global)
+	err = kctx.Run()
+	switch {
+	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil: // Ctrl-C is a clean end
+		return 0
+	default:
+		fmt.Fprintln(errOut, "forecaster:", err)
+		var u errUsage
+		var f *surgecast.FieldError
+		if errors.As(err, &u) || errors.As(err, &f) {
+			return exitWrongUse
+		}
+		return exitFailure
+	}
+}
+
+const description = `Surgecast forecasts social-signal surges: it counts what people say, forecasts the visits that will
+follow, and says how likely a site is to be overwhelmed, how many units it needs and by when someone must act.
+
+Start with:   forecaster demo
+Then:         forecaster serve     forecaster site add --help     forecaster topic add --help`
+
+func verb(args []string) string {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return args[0] + " "
+	}
+	return ""
+}
+
+func newLogger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // the enum has checked it
+	opts := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(g *Global) error {
+	_, err := fmt.Fprintln(g.out, "forecaster", version)
+	return err
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"surgecast"
+	"surgecast/notify"
+)
+
+// ensureTopic finds the topic a file names, or makes it.
+func ensureTopic(ctx context.Context, db *database, slug, name string, since time.Time) (surgecast.Topic, error) {
+	t := surgecast.Topic{AccountID: surgecast.DefaultAccount, Slug: slug, Name: name, Since: since}
+	t.Default()
+	if err := t.Check(); err != nil {
+		return t, err
+	}
+	have, err := db.TopicBySlug(ctx, surgecast.DefaultAccount, t.Slug)
+	if errors.Is(err, surgecast.ErrNotFound) {
+		have, err = db.CreateTopic(ctx, t)
+	}
+	if err != nil {
+		return t, fmt.Errorf("topic %s: %w", t.Slug, err)
+	}
+	return have, nil
+}
+
+// addWebhook registers an endpoint named in a file or on the command line.
+func addWebhook(ctx context.Context, a *app, h siteFileHook, siteID int64) error {
+	secret := h.Secret
+	if secret == "" && h.SecretEnv != "" {
+		if secret = os.Getenv(h.SecretEnv); secret == "" {
+			return usage("webhook %s: the environment variable %s with its secret is empty", h.URL, h.SecretEnv)
+		}
+	}
+	raw := notify.NewSecret()
+	if secret != "" {
+		var err error
+		if raw, err = notify.ParseSecret(secret); err != nil {
+			return usage("webhook %s: %w", h.URL, err)
+		}
+	} else {
+		fmt.Fprintf(a.g.errOut, "webhook %s is signed with %s\n", h.URL, notify.FormatSecret(raw))
+	}
+	sealed, err := notify.Seal(a.key, raw)
+	if err != nil {
+		return fmt.Errorf("webhook %s: %w", h.URL, err)
+	}
+	w := surgecast.Webhook{
+		ID: surgecast.NewID("whk_"), AccountID: surgecast.DefaultAccount, URL: h.URL, Format: "standard", Types: h.Types,
+		Secrets: [][]byte{sealed}, CreatedAt: a.clock().UTC(),
+	}
+	if siteID != 0 {
+		w.Sites = []int64{siteID}
+	}
+	if _, err := a.db.CreateWebhook(ctx, w); err != nil {
+		return fmt.Errorf("webhook %s: %w", h.URL, err)
+	}
+	return nil
+}
+
+// allSurges reads every surge of the account.
+func allSurges(ctx context.Context, db *database) ([]surgecast.Surge, error) {
+	var all []surgecast.Surge
+	for after := ""; ; {
+		part, next, err := db.Surges(ctx, surgecast.DefaultAccount, surgecast.SurgeFilter{}, surgecast.Page{Limit: 500, After: after})
+		if err != nil {
+			return nil, fmt.Errorf("reading surges: %w", err)
+		}
+		all = append(all, part...)
+		if next == "" {
+			return all, nil
+		}
+		after = next
+	}
+}
+
+// allDeliveries hands every delivery of every webhook to f.
+func allDeliveries(ctx context.Context, db *database, f func(surgecast.Delivery)) error {
+	hooks, _, err := db.Webhooks(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 500})
+	if err != nil {
+		return fmt.Errorf("reading webhooks: %w", err)
+	}
+	for _, w := range hooks {
+		for after := ""; ; {
+			part, next, err := db.Deliveries(ctx, surgecast.DefaultAccount, w.ID, surgecast.Page{Limit: 500, After: after})
+			if err != nil {
+				return fmt.Errorf("reading deliveries of %s: %w", w.ID, err)
+			}
+			for _, d := range part {
+				f(d)
+			}
+			if next == "" {
+				break
+			}
+			after = next
+		}
+	}
+	return nil
+}
+
+// writeFile writes a result whole or not at all.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".surgecast-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	err = write(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		if err = os.Chmod(f.Name(), 0o644); err == nil { //nolint:gosec // a report for people to read
+			err = os.Rename(f.Name(), path)
+		}
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+func baseNames(paths ...string) string {
+	var out []string
+	for _, p := range paths {
+		if p != "" {
+			out = append(out, filepath.Base(p))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// progressLine shows how far a long run has come: a bar on a terminal, a line now and then in a log.
+type progressLine struct {
+	g     *Global
+	what  string
+	total int
+	n     int
+	bar   *progressbar.ProgressBar
+	began time.Time
+	said  time.Time
+}
+
+func newProgress(g *Global, what string, total int) *progressLine {
+	p := &progressLine{g: g, what: what, total: total, began: time.Now(), said: time.Now()}
+	if f, ok := g.errOut.(*os.File); ok && isTerminal(f) {
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	return p
+}
+
+func isTerminal(f *os.File) bool {
+	s, err := f.Stat()
+	return err == nil && s.Mode()&os.ModeCharDevice != 0
+}
+
+func (p *progressLine) add(n int) {
+	p.n += n
+	if p.bar != nil {
+		_ = p.bar.Add(n)
+		return
+	}
+	if time.Since(p.said) >= 10*time.Second {
+		p.said = time.Now()
+		rate := float64(p.n) / time.Since(p.began).Seconds()
+		left := time.Duration(float64(p.total-p.n) / rate * float64(time.Second)).Round(time.Second)
+		p.g.log.Info(p.what, "done", p.n, "of", p.total, "a_second", int(rate), "left", left)
+	}
+}
+
+func (p *progressLine) done() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}

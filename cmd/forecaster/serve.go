@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"surgecast"
+)
+
+type serveCmd struct {
+	Listen    string        `env:"SURGECAST_LISTEN" default:"127.0.0.1:8080" help:"Address of API and dashboard. Other than loopback it needs a key (forecaster key create)."`
+	Metrics   string        `env:"SURGECAST_METRICS" default:"127.0.0.1:9464" help:"Address of /metrics; empty: none."`
+	Roles     []string      `env:"SURGECAST_ROLES" default:"api,engine,notify" help:"Which parts this process runs: api, engine, notify."`
+	Migrate   bool          `env:"SURGECAST_MIGRATE" help:"Bring the schema of a configured database up to date first."`
+	Allow     []string      `name:"webhook-allow" env:"SURGECAST_WEBHOOK_ALLOW" help:"Private addresses webhooks may reach, as PREFIX:PORTS (10.20.0.0/16:8443)." placeholder:"PREFIX:PORTS"`
+	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts and forecasts are kept; 0: for ever."`
+	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
+}
+
+func (c *serveCmd) Run(ctx context.Context, g *Global) error {
+	for _, r := range c.Roles {
+		if !slices.Contains([]string{"api", "engine", "notify"}, r) {
+			return usage("--roles %s: there is api, engine and notify", r)
+		}
+	}
+	l, err := listen(c.Listen, "listen")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	var ml net.Listener
+	if c.Metrics != "" {
+		if ml, err = listen(c.Metrics, "metrics"); err != nil {
+			return err
+		}
+		defer ml.Close()
+	}
+	db, err := openDatabase(ctx, g, openOptions{migrate: c.Migrate})
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.serve(ctx, g, db, l, ml), db.Close())
+}
+
+func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net.Listener) error {
+	keys, _, err := db.Keys(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 1})
+	if err != nil {
+		return err
+	}
+	keyless := len(keys) == 0 && !c.ForceKeys
+	if keyless && !isLoopback(l) {
+		return fmt.Errorf("listening on %s needs an API key, and there is none: make one with `forecaster key create --scopes admin`, or listen on 127.0.0.1", l.Addr())
+	}
+	a, err := newApp(g, db, appOptions{clock: time.Now, keyless: keyless, allow: c.Allow})
+	if err != nil {
+		return err
+	}
+	if err := db.EnsurePartitions(ctx, time.Now().UTC(), time.Now().UTC().AddDate(0, 0, 2)); err != nil {
+		return err
+	}
+	grp, ctx := errgroup.WithContext(ctx)
+	if slices.Contains(c.Roles, "engine") {
+		grp.Go(func() error { return a.engine.Run(ctx) })
+		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
+	}
+	if slices.Contains(c.Roles, "notify") {
+		grp.Go(func() error { return a.notify.Run(ctx) })
+	}
+	if slices.Contains(c.Roles, "api") {
+		grp.Go(func() error { return a.api.Run(ctx) })
+		grp.Go(func() error { return a.api.Serve(ctx, l) })
+		fmt.Fprintf(g.errOut, "surgecast %s on %s\n", version, address(l))
+	}
+	if ml != nil {
+		grp.Go(func() error { return a.serveMetrics(ctx, ml) })
+	}
+	return grp.Wait()
+}
+
+func isLoopback(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"surgecast"
+)
+
+type siteCmd struct {
+	Add    siteAddCmd    `cmd:"" help:"Add a site, or change it with --update."`
+	List   siteListCmd   `cmd:"" help:"List the sites."`
+	Show   siteShowCmd   `cmd:"" help:"Show one site."`
+	Remove siteRemoveCmd `cmd:"" help:"Remove a site and its traffic."`
+}
+
+type siteAddCmd struct {
+	Slug       string        `arg:"" optional:"" help:"Short name in addresses: a-z, 0-9 and -. Left out when --file names it."`
+	File       string        `help:"YAML file with everything (examples/shop.yaml)." placeholder:"FILE"`
+	Name       string        `help:"Name people read."`
+	Kind       string        `help:"shop, venue or newsroom." default:"shop"`
+	TimeZone   string        `name:"time-zone" help:"IANA zone of the audience, such as Europe/Berlin." default:"UTC"`
+	Mode       string        `help:"shadow (only watch), advise or act." default:"shadow"`
+	Units      int           `help:"Replicas, instances or workers serving now."`
+	RPMPerUnit float64       `name:"rpm-per-unit" help:"Requests a minute one unit serves. Without it no risk is claimed."`
+	MinUnits   int           `name:"min-units" help:"Never fewer."`
+	MaxUnits   int           `name:"max-units" help:"Never more."`
+	Lead       time.Duration `name:"lead-time" help:"From decision to serving, slow end (19 in 20 are faster)." default:"10m"`
+	Update     bool          `help:"Change the site if it exists."`
+}
+
+func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
+	f := siteFile{Site: c.Slug}
+	if c.File != "" {
+		var err error
+		if f, err = readSiteFile(c.File); err != nil {
+			return err
+		}
+		if c.Slug != "" && c.Slug != f.Site {
+			return usage("the file names the site %q, the command line %q: use one of them", f.Site, c.Slug)
+		}
+	} else {
+		if c.Slug == "" {
+			return usage("which site? forecaster site add SLUG --units 6 --rpm-per-unit 200, or --file site.yaml")
+		}
+		f.Name, f.Kind, f.TimeZone, f.Mode = c.Name, c.Kind, c.TimeZone, c.Mode
+		f.Capacity = siteFileCapacity{Units: c.Units, RPMPerUnit: c.RPMPerUnit, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, LeadTimeP95: c.Lead}
+	}
+	site, err := f.toSite()
+	if err != nil {
+		return err
+	}
+	return withStore(ctx, g, func(db *database) error {
+		made, err := db.CreateSite(ctx, site)
+		word := "added"
+		if errors.Is(err, surgecast.ErrExists) {
+			if !c.Update {
+				return fmt.Errorf("site %s: %w; change it with --update", site.Slug, err)
+			}
+			made, err = db.UpdateSite(ctx, site)
+			word = "changed"
+		}
+		if err != nil {
+			return fmt.Errorf("site %s: %w", site.Slug, err)
+		}
+		_, err = fmt.Fprintf(g.out, "%s site %s (%s), %s\nNext: push its traffic to POST /v1/sites/%s/traffic, or forecaster import traffic FILE --site %s\n",
+			word, made.Slug, made.Mode, capacityWords(made.Capacity), made.Slug, made.Slug)
+		return err
+	})
+}
+
+func capacityWords(c surgecast.CapacityProfile) string {
+	if c.RPM() == 0 {
+		return "capacity unknown: no risk is claimed until --rpm-per-unit is set"
+	}
+	return fmt.Sprintf("%d units × %g requests a minute = %g", c.Units, c.RPMPerUnit, c.RPM())
+}
+
+type siteListCmd struct{}
+
+func (siteListCmd) Run(ctx context.Context, g *Global) error {
+	return withStore(ctx, g, func(db *database) error {
+		w := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "SITE\tNAME\tMODE\tUNITS\tCAPACITY A MINUTE\tLEAD TIME")
+		for after := ""; ; {
+			sites, next, err := db.Sites(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 200, After: after})
+			if err != nil {
+				return err
+			}
+			for _, s := range sites {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%g\t%s\n", s.Slug, s.Name, s.Mode, s.Capacity.Units, s.Capacity.RPM(), time.Duration(s.Capacity.LeadTimeP95Seconds)*time.Second)
+			}
+			if next == "" {
+				return w.Flush()
+			}
+			after = next
+		}
+	})
+}
+
+type siteShowCmd struct {
+	Slug string `arg:"" help:"The site."`
+}
+
+func (c *siteShowCmd) Run(ctx context.Context, g *Global) error {
+	return withStore(ctx, g, func(db *database) error {
+		s, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, c.Slug)
+		if err != nil {
+			return unknownSite(c.Slug, err)
+		}
+		_, err = fmt.Fprintf(g.out, "%s  %s\nkind %s, mode %s, time zone %s\n%s; min %d, max %d\nlead time %s (median), %s (19 in 20)\n",
+			s.Slug, s.Name, s.Kind, s.Mode, s.TimeZone, capacityWords(s.Capacity), s.Capacity.MinUnits, s.Capacity.MaxUnits,
+			time.Duration(s.Capacity.LeadTimeP50Seconds)*time.Second, time.Duration(s.Capacity.LeadTimeP95Seconds)*time.Second)
+		return err
+	})
+}
+
+type siteRemoveCmd struct {
+	Slug string `arg:"" help:"The site."`
+	Yes  bool   `help:"Really: its traffic and forecasts go too."`
+}
+
+func (c *siteRemoveCmd) Run(ctx context.Context, g *Global) error {
+	if !c.Yes {
+		return usage("removing %s removes its traffic and forecasts: repeat with --yes", c.Slug)
+	}
+	return withStore(ctx, g, func(db *database) error {
+		if err := db.DeleteSite(ctx, surgecast.DefaultAccount, c.Slug); err != nil {
+			return unknownSite(c.Slug, err)
+		}
+		_, err := fmt.Fprintf(g.out, "removed site %s\n", c.Slug)
+		return err
+	})
+}
+
+// unknownSite adds the remedy to a site that was not found.
+func unknownSite(slug string, err error) error {
+	if errors.Is(err, surgecast.ErrNotFound) {
+		return &surgecast.FieldError{Field: "site", Value: slug, Detail: "no such site", Remedy: "See `forecaster site list`; make it with `forecaster site add " + slug + "`."}
+	}
+	return err
+}
+
+// withStore opens the database, runs f, and closes it again whatever happens.
+func withStore(ctx context.Context, g *Global, f func(*database) error) error {
+	db, err := openDatabase(ctx, g, openOptions{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(db), db.Close())
+}

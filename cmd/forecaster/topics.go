@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"surgecast"
+)
+
+type topicCmd struct {
+	Add    topicAddCmd    `cmd:"" help:"Watch a topic: forecaster topic add touchpad --any \"touchpad,hp touchpad,#touchpad\" --not \"laptop touchpad\""`
+	List   topicListCmd   `cmd:"" help:"List the topics."`
+	Link   topicLinkCmd   `cmd:"" help:"Say that a topic feeds a site."`
+	Remove topicRemoveCmd `cmd:"" help:"Remove a topic and its counts."`
+}
+
+type topicAddCmd struct {
+	Slug string   `arg:"" help:"Short name: a-z, 0-9 and -."`
+	Name string   `help:"Name people read."`
+	Any  []string `help:"Terms, any of which must appear (commas between)."`
+	And  []string `help:"Terms, any of which must appear as well."`
+	Not  []string `help:"Terms that must not appear."`
+	Site []string `help:"Sites this topic feeds."`
+}
+
+func (c *topicAddCmd) Run(ctx context.Context, g *Global) error {
+	t := surgecast.Topic{AccountID: surgecast.DefaultAccount, Slug: c.Slug, Name: c.Name, Any: c.Any, And: c.And, Not: c.Not, Since: time.Now().UTC()}
+	t.Default()
+	if err := t.Check(); err != nil {
+		return err
+	}
+	return withStore(ctx, g, func(db *database) error {
+		if _, err := db.CreateTopic(ctx, t); err != nil {
+			return fmt.Errorf("topic %s: %w", t.Slug, err)
+		}
+		for _, s := range c.Site {
+			if err := db.LinkTopic(ctx, surgecast.DefaultAccount, s, t.Slug, t.Since, 1); err != nil {
+				return unknownSite(s, err)
+			}
+		}
+		_, err := fmt.Fprintf(g.out, "watching topic %s: %s\n", t.Slug, termWords(t))
+		return err
+	})
+}
+
+func termWords(t surgecast.Topic) string {
+	s := "any of " + strings.Join(t.Any, ", ")
+	if len(t.And) > 0 {
+		s += "; and any of " + strings.Join(t.And, ", ")
+	}
+	if len(t.Not) > 0 {
+		s += "; none of " + strings.Join(t.Not, ", ")
+	}
+	return s
+}
+
+type topicListCmd struct{}
+
+func (topicListCmd) Run(ctx context.Context, g *Global) error {
+	return withStore(ctx, g, func(db *database) error {
+		w := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "TOPIC\tNAME\tTERMS")
+		for after := ""; ; {
+			topics, next, err := db.Topics(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 200, After: after})
+			if err != nil {
+				return err
+			}
+			for _, t := range topics {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", t.Slug, t.Name, termWords(t))
+			}
+			if next == "" {
+				return w.Flush()
+			}
+			after = next
+		}
+	})
+}
+
+type topicLinkCmd struct {
+	Topic  string  `arg:"" help:"The topic."`
+	Site   string  `arg:"" help:"The site it feeds."`
+	Weight float64 `help:"Share of the topic's mentions that concern the site." default:"1"`
+}
+
+func (c *topicLinkCmd) Run(ctx context.Context, g *Global) error {
+	return withStore(ctx, g, func(db *database) error {
+		if err := db.LinkTopic(ctx, surgecast.DefaultAccount, c.Site, c.Topic, time.Now().UTC(), c.Weight); err != nil {
+			return fmt.Errorf("linking topic %s to site %s: %w", c.Topic, c.Site, err)
+		}
+		_, err := fmt.Fprintf(g.out, "topic %s feeds site %s\n", c.Topic, c.Site)
+		return err
+	})
+}
+
+type topicRemoveCmd struct {
+	Slug string `arg:"" help:"The topic."`
+	Yes  bool   `help:"Really: its counts go too."`
+}
+
+func (c *topicRemoveCmd) Run(ctx context.Context, g *Global) error {
+	if !c.Yes {
+		return usage("removing %s removes its counts: repeat with --yes", c.Slug)
+	}
+	return withStore(ctx, g, func(db *database) error {
+		err := db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug)
+		if errors.Is(err, surgecast.ErrNotFound) {
+			return &surgecast.FieldError{Field: "topic", Value: c.Slug, Detail: "no such topic", Remedy: "See `forecaster topic list`."}
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(g.out, "removed topic %s\n", c.Slug)
+		return err
+	})
+}
