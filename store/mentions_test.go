@@ -215,4 +215,3 @@ func TestMentionFrontiers(t *testing.T) {
 		t.Errorf("frontiers (-want +got):\n%s", diff)
 	}
 }
-
