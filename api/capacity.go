@@ -51,7 +51,7 @@ type PlanStep struct {
 
 type capacityOut struct{ Body CapacityAnswer }
 
-func (s *Server) capacity(ctx context.Context, in *siteIn) (*capacityOut, error) {
+func (s *Server) capacity(ctx context.Context, in *SitePath) (*capacityOut, error) {
 	st, err := s.standing(ctx, in.Site)
 	if err != nil {
 		return nil, err

@@ -23,8 +23,8 @@ type DecisionBody struct {
 
 type (
 	decisionsIn struct {
-		siteIn
-		pageIn
+		SitePath
+		PageQuery
 	}
 	decisionsOut struct{ Body List[DecisionBody] }
 )

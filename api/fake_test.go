@@ -634,8 +634,12 @@ type syncBuffer struct {
 	b  bytes.Buffer
 }
 
-func (b *syncBuffer) Write(p []byte) (int, error) { b.mu.Lock(); defer b.mu.Unlock(); return b.b.Write(p) }
-func (b *syncBuffer) String() string              { b.mu.Lock(); defer b.mu.Unlock(); return b.b.String() }
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+func (b *syncBuffer) String() string { b.mu.Lock(); defer b.mu.Unlock(); return b.b.String() }
 
 func newTest(t testing.TB, change ...func(*Config)) *testServer {
 	t.Helper()
@@ -769,7 +773,6 @@ func (a answer) json(t testing.TB) map[string]any {
 
 // ask sends a request from this machine. headers are name, value, name, value …
 func (ts *testServer) ask(method, target, body string, headers ...string) answer {
-	ts.t.Helper()
 	var in io.Reader
 	if body != "" {
 		in = strings.NewReader(body)

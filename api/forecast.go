@@ -10,13 +10,13 @@ import (
 )
 
 // SegmentQuery chooses the kind of traffic.
-type segmentQuery struct {
+type SegmentQuery struct {
 	Segment string `query:"segment" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" default:"total" doc:"Kind of traffic"`
 }
 
 type forecastIn struct {
-	siteIn
-	segmentQuery
+	SitePath
+	SegmentQuery
 	Horizon int `query:"horizon" minimum:"1" maximum:"1440" default:"60" doc:"Minutes ahead of now"`
 	History int `query:"history" minimum:"0" maximum:"1440" default:"60" doc:"Minutes back from now"`
 }

@@ -85,7 +85,7 @@ func NewKey() (key string, sum [32]byte) {
 // KeyPrefix is what is kept of a key to recognise it.
 func KeyPrefix(key string) string { return key[:min(len(key), 10)] }
 
-func (s *Server) listKeys(ctx context.Context, in *pageIn) (*keysOut, error) {
+func (s *Server) listKeys(ctx context.Context, in *PageQuery) (*keysOut, error) {
 	who, err := account(ctx)
 	if err != nil {
 		return nil, err

@@ -11,8 +11,10 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 )
@@ -92,6 +94,10 @@ func (s *Server) secure(c *gin.Context) {
 // body bounds what is read before anybody parses it: bytes after decompression, and depth.
 func (s *Server) body(c *gin.Context) {
 	r := c.Request
+	if query, err := url.QueryUnescape(r.URL.RawQuery); err != nil || !printable(query) || !printable(r.URL.Path) {
+		s.refuse(c, noNUL("address"))
+		return
+	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		c.Next()
 		return
@@ -115,10 +121,23 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, p)
 		return
 	}
+	if bytes.IndexByte(raw, 0) >= 0 || bytes.Contains(raw, []byte(`\u0000`)) {
+		s.refuse(c, noNUL("body"))
+		return
+	}
 	r.Body = io.NopCloser(bytes.NewReader(raw))
 	r.ContentLength = int64(len(raw))
 	r.Header.Del("Content-Encoding")
 	c.Next()
+}
+
+// printable: PostgreSQL stores neither NUL nor broken UTF-8, so nothing with them in it gets that far.
+func printable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func noNUL(field string) *Problem {
+	p := problem(http.StatusBadRequest, codeInvalidValue, "a NUL character, or text that is not UTF-8", "Send UTF-8 without NUL.")
+	p.Field = field
+	return p
 }
 
 func checkType(header string) *Problem {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -31,6 +33,7 @@ func TestOpenAPIIsCommitted(t *testing.T) {
 		OpenAPI string
 		Paths   map[string]map[string]struct {
 			OperationID string
+			Parameters  []struct{ Name, In string }
 			Responses   map[string]struct{ Content map[string]any }
 		}
 	}
@@ -47,6 +50,12 @@ func TestOpenAPIIsCommitted(t *testing.T) {
 				t.Errorf("%s %s: operation id %q is missing or taken", method, path, op.OperationID)
 			}
 			ids[op.OperationID] = true
+			for _, part := range strings.Split(path, "/") {
+				name := strings.Trim(part, "{}")
+				if name != part && !slices.ContainsFunc(op.Parameters, func(p struct{ Name, In string }) bool { return p.Name == name && p.In == "path" }) {
+					t.Errorf("%s %s does not describe its %s", method, path, name)
+				}
+			}
 			if op.Responses["default"].Content["application/problem+json"] == nil {
 				t.Errorf("%s %s does not say that errors are problem+json", method, path)
 			}

@@ -32,7 +32,7 @@ type FreezeBody struct {
 
 type (
 	overridePutIn struct {
-		siteIn
+		SitePath
 		Body OverrideNew
 	}
 	overrideOut struct{ Body OverrideBody }
@@ -47,7 +47,7 @@ type (
 // mostOverride: a person's word that nobody remembers is a trap.
 const mostOverride = 30 * 24 * time.Hour
 
-func (s *Server) getOverride(ctx context.Context, in *siteIn) (*overrideOut, error) {
+func (s *Server) getOverride(ctx context.Context, in *SitePath) (*overrideOut, error) {
 	st, err := s.standing(ctx, in.Site)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *Server) putOverride(ctx context.Context, in *overridePutIn) (*overrideO
 	return &overrideOut{overrideBody(o)}, nil
 }
 
-func (s *Server) deleteOverride(ctx context.Context, in *siteIn) (*struct{}, error) {
+func (s *Server) deleteOverride(ctx context.Context, in *SitePath) (*struct{}, error) {
 	site, err := s.site(ctx, in.Site)
 	if err != nil {
 		return nil, err

@@ -197,8 +197,7 @@ func detailOf(e *huma.ErrorDetail) ProblemDetail {
 		d.Code, d.Detail, d.Remedy = codeUnknownField, "this route knows no "+short(field), "Leave it out, or check the spelling in /docs."
 	case strings.HasPrefix(e.Message, "invalid integer"), strings.HasPrefix(e.Message, "invalid float"),
 		strings.HasPrefix(e.Message, "invalid boolean"), strings.HasPrefix(e.Message, "invalid date/time"),
-		strings.HasPrefix(e.Message, "expected string") && !strings.Contains(e.Message, "date"),
-		e.Message == "expected number", e.Message == "expected integer", e.Message == "expected boolean",
+		e.Message == "expected string", e.Message == "expected number", e.Message == "expected integer", e.Message == "expected boolean",
 		e.Message == "expected array", e.Message == "expected object":
 		d.Code, d.Remedy = codeBadType, "Send the type /docs gives for "+short(field)+"."
 	default:

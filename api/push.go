@@ -51,7 +51,7 @@ type PushBody struct {
 
 type (
 	trafficIn struct {
-		siteIn
+		SitePath
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer"`
 		RawBody        []byte
 	}
@@ -110,7 +110,7 @@ func (s *Server) pushTraffic(ctx context.Context, in *trafficIn) (*pushOut, erro
 		var rows []surgecast.TrafficMinute
 		seen := map[trafficBucket]int{}
 		p := eachRow(in.RawBody, &bad, func(n int, r TrafficRow) {
-			row, d, ok := r.minute(n, site.ID, now)
+			row, d, ok := r.minute(n, site, now, s.c.Saturated)
 			if !ok {
 				bad.add(d)
 				return
@@ -145,7 +145,7 @@ type trafficBucket struct {
 	minute  time.Time
 }
 
-func (r TrafficRow) minute(n int, siteID int64, now time.Time) (surgecast.TrafficMinute, ProblemDetail, bool) {
+func (r TrafficRow) minute(n int, site surgecast.Site, now time.Time, saturated func(surgecast.CapacityProfile, surgecast.TrafficMinute) bool) (surgecast.TrafficMinute, ProblemDetail, bool) {
 	var m surgecast.TrafficMinute
 	if d, ok := checkMinute(n, r.Minute.UTC(), now); !ok {
 		return m, d, false
@@ -171,7 +171,7 @@ func (r TrafficRow) minute(n int, siteID int64, now time.Time) (surgecast.Traffi
 	if !segmentName.MatchString(segment) {
 		return m, ProblemDetail{Row: n, Field: "segment", Code: codeInvalidValue, Detail: "not a name of a segment", Remedy: "Use a-z, 0-9, - and _, at most 63."}, false
 	}
-	m = surgecast.TrafficMinute{SiteID: siteID, Segment: segment, Minute: r.Minute.UTC(), Requests: *r.Requests}
+	m = surgecast.TrafficMinute{SiteID: site.ID, Segment: segment, Minute: r.Minute.UTC(), Requests: *r.Requests}
 	if r.Errors != nil {
 		m.Errors = *r.Errors
 	}
@@ -186,6 +186,7 @@ func (r TrafficRow) minute(n int, siteID int64, now time.Time) (surgecast.Traffi
 	}
 	// A minute that still runs is not complete, whatever the sender says.
 	m.Complete = !m.Minute.Add(time.Minute).After(now) && (r.Final == nil || *r.Final)
+	m.Saturated = saturated != nil && saturated(site.Capacity, m)
 	return m, ProblemDetail{}, true
 }
 

@@ -74,8 +74,8 @@ type SurgeHead struct {
 
 type (
 	riskIn struct {
-		siteIn
-		segmentQuery
+		SitePath
+		SegmentQuery
 	}
 	riskOut struct{ Body RiskBody }
 )

@@ -37,7 +37,7 @@ type ScaleBody struct {
 
 type (
 	scaleIn struct {
-		siteIn
+		SitePath
 		Format string `query:"format" enum:"json,prometheus" default:"json" doc:"prometheus: text exposition, for scalers that read it"`
 	}
 	// scaleOut writes itself, because the format is asked for in the query.

@@ -64,14 +64,15 @@ type SiteBody struct {
 	Status    *SiteStatus `json:"status,omitempty" doc:"With sort=risk: where it stands now"`
 }
 
-type siteIn struct {
+// SitePath names a site in the address.
+type SitePath struct {
 	Site string `path:"site" maxLength:"63" doc:"Slug of the site"`
 }
 
 type siteOut struct{ Body SiteBody }
 
 type sitesIn struct {
-	pageIn
+	PageQuery
 	Sort string `query:"sort" enum:"slug,risk" default:"slug" doc:"risk: who needs someone first, with status"`
 }
 
@@ -92,7 +93,7 @@ type siteNewOut struct {
 }
 
 type sitePutIn struct {
-	siteIn
+	SitePath
 	Body SiteFields
 }
 
@@ -146,7 +147,7 @@ func (s *Server) createSite(ctx context.Context, in *siteNewIn) (*siteNewOut, er
 	return &siteNewOut{Location: "/v1/sites/" + made.Slug, Body: siteBody(made)}, nil
 }
 
-func (s *Server) getSite(ctx context.Context, in *siteIn) (*siteOut, error) {
+func (s *Server) getSite(ctx context.Context, in *SitePath) (*siteOut, error) {
 	site, err := s.site(ctx, in.Site)
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (s *Server) putSite(ctx context.Context, in *sitePutIn) (*siteOut, error) {
 	return &siteOut{Body: siteBody(site)}, nil
 }
 
-func (s *Server) deleteSite(ctx context.Context, in *siteIn) (*struct{}, error) {
+func (s *Server) deleteSite(ctx context.Context, in *SitePath) (*struct{}, error) {
 	site, err := s.site(ctx, in.Site)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func (s *Server) overviewPage(c *gin.Context) {
 	if !ok {
 		return
 	}
-	list, err := s.worklist(who, &sitesIn{pageIn: pageIn{Limit: 500}}, s.now())
+	list, err := s.worklist(who, &sitesIn{PageQuery: PageQuery{Limit: 500}}, s.now())
 	if err != nil {
 		s.refuse(c, problemOf(err))
 		return
@@ -113,9 +113,9 @@ func (s *Server) sitePage(c *gin.Context) {
 		return
 	}
 	ctx := withCaller(c.Request.Context(), who)
-	site := siteIn{c.Param("site")}
-	total := segmentQuery{surgecast.TotalSegment}
-	f, err := s.forecast(ctx, &forecastIn{siteIn: site, segmentQuery: total, Horizon: 60, History: 60})
+	site := SitePath{c.Param("site")}
+	total := SegmentQuery{surgecast.TotalSegment}
+	f, err := s.forecast(ctx, &forecastIn{SitePath: site, SegmentQuery: total, Horizon: 60, History: 60})
 	if err != nil {
 		s.refuse(c, problemOf(err))
 		return

@@ -45,7 +45,7 @@ type TransitionBody struct {
 
 type (
 	surgesIn struct {
-		pageIn
+		PageQuery
 		Site  string `query:"site" maxLength:"63"`
 		Topic string `query:"topic" maxLength:"63"`
 		Open  bool   `query:"open" doc:"Only those that have not ended"`

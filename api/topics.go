@@ -41,13 +41,10 @@ type TopicBody struct {
 }
 
 type (
-	topicIn struct {
-		Topic string `path:"topic" maxLength:"63" doc:"Slug of the topic"`
-	}
 	topicOut   struct{ Body TopicBody }
 	topicNewIn struct{ Body TopicNew }
 	topicPutIn struct {
-		topicIn
+		TopicPath
 		Body TopicFields
 	}
 	topicNewOut struct {
@@ -56,23 +53,28 @@ type (
 	}
 	topicsOut   struct{ Body List[TopicBody] }
 	topicLinkIn struct {
-		siteIn
-		topicIn
+		SitePath
+		TopicPath
 		Body struct {
 			Since  time.Time `json:"since" required:"false" doc:"Mentions count from then on; default now"`
-			Weight float64   `json:"weight" minimum:"0" maximum:"1" default:"1" doc:"Share of the topic's mentions that concern the site"`
+			Weight float64   `json:"weight" minimum:"0" maximum:"1" required:"false" doc:"Default 1. Share of the topic's mentions that concern the site"`
 		} `required:"false"`
 	}
 	topicUnlinkIn struct {
-		siteIn
-		topicIn
+		SitePath
+		TopicPath
 	}
 	mentionsIn struct {
-		topicIn
+		TopicPath
 		Minutes int `query:"minutes" minimum:"1" maximum:"10080" default:"60" doc:"How far back"`
 	}
 	mentionsOut struct{ Body MentionsBody }
 )
+
+// TopicPath names a topic in the address.
+type TopicPath struct {
+	Topic string `path:"topic" maxLength:"63" doc:"Slug of the topic"`
+}
 
 // LinkBody says that a topic feeds a site.
 type LinkBody struct {
@@ -123,7 +125,7 @@ func (s *Server) topicRoutes() {
 	register(s, operation("DELETE", "/v1/sites/{site}/topics/{topic}", "unlink-topic", "A topic no longer feeds a site"), surgecast.ScopeWrite, s.unlinkTopic)
 }
 
-func (s *Server) listTopics(ctx context.Context, in *pageIn) (*topicsOut, error) {
+func (s *Server) listTopics(ctx context.Context, in *PageQuery) (*topicsOut, error) {
 	p, err := in.page("topics")
 	if err != nil {
 		return nil, err
@@ -160,7 +162,7 @@ func (s *Server) createTopic(ctx context.Context, in *topicNewIn) (*topicNewOut,
 	return &topicNewOut{Location: "/v1/topics/" + made.Slug, Body: topicBody(made)}, nil
 }
 
-func (s *Server) getTopic(ctx context.Context, in *topicIn) (*topicOut, error) {
+func (s *Server) getTopic(ctx context.Context, in *TopicPath) (*topicOut, error) {
 	t, err := s.topic(ctx, in.Topic)
 	if err != nil {
 		return nil, err
@@ -187,7 +189,7 @@ func (s *Server) putTopic(ctx context.Context, in *topicPutIn) (*topicOut, error
 	return &topicOut{topicBody(t)}, nil
 }
 
-func (s *Server) deleteTopic(ctx context.Context, in *topicIn) (*struct{}, error) {
+func (s *Server) deleteTopic(ctx context.Context, in *TopicPath) (*struct{}, error) {
 	if p := caller(ctx).bound(); p != nil {
 		return nil, p
 	}
@@ -238,7 +240,7 @@ func (s *Server) mentions(ctx context.Context, in *mentionsIn) (*mentionsOut, er
 	return out, nil
 }
 
-func (s *Server) siteTopics(ctx context.Context, in *siteIn) (*struct{ Body List[LinkBody] }, error) {
+func (s *Server) siteTopics(ctx context.Context, in *SitePath) (*struct{ Body List[LinkBody] }, error) {
 	site, err := s.site(ctx, in.Site)
 	if err != nil {
 		return nil, err

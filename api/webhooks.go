@@ -59,10 +59,12 @@ type DeliveryBody struct {
 	Body      json.RawMessage `json:"body" doc:"As it is sent"`
 }
 
+// WebhookPath names an endpoint or a delivery in the address.
+type WebhookPath struct {
+	ID string `path:"id" maxLength:"60"`
+}
+
 type (
-	webhookIn struct {
-		ID string `path:"id" maxLength:"60"`
-	}
 	webhookOut    struct{ Body WebhookBody }
 	webhooksOut   struct{ Body List[WebhookBody] }
 	webhookNewIn  struct{ Body WebhookNew }
@@ -71,12 +73,12 @@ type (
 		Body     WebhookMade
 	}
 	webhookPutIn struct {
-		webhookIn
+		WebhookPath
 		Body WebhookFields
 	}
 	deliveriesIn struct {
-		webhookIn
-		pageIn
+		WebhookPath
+		PageQuery
 	}
 	deliveriesOut struct{ Body List[DeliveryBody] }
 	deliveryOut   struct{ Body DeliveryBody }
@@ -113,7 +115,7 @@ func account(ctx context.Context) (identity, error) {
 	return who, nil
 }
 
-func (s *Server) listWebhooks(ctx context.Context, in *pageIn) (*webhooksOut, error) {
+func (s *Server) listWebhooks(ctx context.Context, in *PageQuery) (*webhooksOut, error) {
 	who, err := account(ctx)
 	if err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func (s *Server) createWebhook(ctx context.Context, in *webhookNewIn) (*webhookN
 	return &webhookNewOut{Location: "/v1/webhooks/" + w.ID, Body: WebhookMade{s.webhookBody(w), shown}}, nil
 }
 
-func (s *Server) getWebhook(ctx context.Context, in *webhookIn) (*webhookOut, error) {
+func (s *Server) getWebhook(ctx context.Context, in *WebhookPath) (*webhookOut, error) {
 	w, err := s.webhook(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (s *Server) putWebhook(ctx context.Context, in *webhookPutIn) (*webhookOut,
 	return &webhookOut{s.webhookBody(w)}, nil
 }
 
-func (s *Server) deleteWebhook(ctx context.Context, in *webhookIn) (*struct{}, error) {
+func (s *Server) deleteWebhook(ctx context.Context, in *WebhookPath) (*struct{}, error) {
 	w, err := s.webhook(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -191,7 +193,7 @@ func (s *Server) deleteWebhook(ctx context.Context, in *webhookIn) (*struct{}, e
 	return nil, nil
 }
 
-func (s *Server) testWebhook(ctx context.Context, in *webhookIn) (*deliveryOut, error) {
+func (s *Server) testWebhook(ctx context.Context, in *WebhookPath) (*deliveryOut, error) {
 	w, err := s.webhook(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -219,7 +221,7 @@ func (s *Server) listDeliveries(ctx context.Context, in *deliveriesIn) (*deliver
 	return &deliveriesOut{listOf("deliveries", ds, next, deliveryBody)}, nil
 }
 
-func (s *Server) retryDelivery(ctx context.Context, in *webhookIn) (*struct{}, error) {
+func (s *Server) retryDelivery(ctx context.Context, in *WebhookPath) (*struct{}, error) {
 	who, err := account(ctx)
 	if err != nil {
 		return nil, err
