@@ -2,6 +2,7 @@ package review
 
 import (
 	"math"
+	"slices"
 
 	"surgecast"
 )
@@ -51,7 +52,7 @@ type LeadScore struct {
 // leadSums are the running sums behind a LeadScore.
 type leadSums struct {
 	n          int
-	absY       float64
+	absY       float64 // of the rows with all levels of WQL
 	loss       [wqlLevels]float64
 	absErr     float64
 	day        struct{ ours, theirs float64 }
@@ -68,12 +69,14 @@ func (s *leadSums) add(y float64, bound bool, q []float64, yesterday, lastKnown 
 		return
 	}
 	s.n++
-	s.absY += math.Abs(y)
-	for i := range wqlLevels {
-		if bound && q[i] >= y {
-			continue // not known to be wrong
+	if whole := !slices.ContainsFunc(q[:wqlLevels], math.IsNaN); whole {
+		s.absY += math.Abs(y)
+		for i := range wqlLevels {
+			if bound && q[i] >= y {
+				continue // not known to be wrong
+			}
+			s.loss[i] += pinball(judged[i], y, q[i])
 		}
-		s.loss[i] += pinball(judged[i], y, q[i])
 	}
 	e := math.Abs(y - q[median])
 	s.absErr += e
@@ -95,7 +98,7 @@ func (s *leadSums) add(y float64, bound bool, q []float64, yesterday, lastKnown 
 			s.inside[i]++
 		}
 	}
-	if !bound || q[upper95] < y {
+	if !math.IsNaN(q[upper95]) && (!bound || q[upper95] < y) {
 		s.ofB++
 		if y <= q[upper95] {
 			s.below++
@@ -144,7 +147,7 @@ func pick(f *surgecast.SiteForecast) []float64 {
 		for _, k := range at {
 			x := math.NaN()
 			if k >= 0 && l < len(f.QuantilesRPM) && k < len(f.QuantilesRPM[l]) {
-				x = f.QuantilesRPM[l][k]
+				x = sane(f.QuantilesRPM[l][k])
 			}
 			out = append(out, x)
 		}

@@ -106,7 +106,7 @@ type row struct {
 func (r *row) chanceWithin(minutes int) Number {
 	for i, h := range r.horizons {
 		if h >= minutes && i < len(r.risk) {
-			return Number(r.risk[i])
+			return chance(r.risk[i])
 		}
 	}
 	return unknown
@@ -141,8 +141,8 @@ func NewBuilder(o Options) *Builder {
 	}
 }
 
-// Minute adds what came in one minute of the whole site. Minutes rise; one left out is missing. A NaN or
-// negative count is missing as well.
+// Minute adds what came in one minute of the whole site. Minutes rise; one left out is missing. A count that
+// cannot be one (NaN, negative, above 10¹²) is missing as well.
 func (b *Builder) Minute(m surgecast.TrafficMinute) error {
 	if err := b.s.add(m); err != nil {
 		return err
@@ -256,7 +256,7 @@ func (b *Builder) judge(p *pending) {
 		sums.add(b.s.requests[t], bound, q, yesterday, lastKnown)
 		b.all.add(b.s.requests[t], bound, q, yesterday, lastKnown)
 	}
-	if p.capacity <= 0 || len(p.risk) == 0 {
+	if !(p.capacity > 0) || len(p.risk) == 0 || len(p.horizons) == 0 {
 		return // capacity unknown: no chance was claimed
 	}
 	first := b.s.firstOver(p.origin, slices.Max(p.horizons), p.capacity)

@@ -1,8 +1,10 @@
 package review
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -286,20 +288,24 @@ func (r *Report) unitsPlot(from, to int) string {
 	}
 	p := r.newPlot(from, to, 1.1*float64(top), 180)
 	p.frame("units")
-	var labels []float64
+	type label struct {
+		y    float64
+		name string
+	}
+	var labels []label
 	for k := len(r.Rules) - 1; k >= 0; k-- { // ours last, on top
 		x := &r.Rules[k]
-		y := p.steps(ruleClass(x.Rule), x.wanted, c.from) + 4
-		for moved := true; moved; { // labels that collide move up
-			moved = false
-			for _, o := range labels {
-				if math.Abs(o-y) < 12 {
-					y, moved = o-12, true
-				}
-			}
-		}
-		labels = append(labels, y)
-		fmt.Fprintf(p, `<text class="label %s-label" x="%.1f" y="%.1f">%s</text>`, ruleClass(x.Rule), p.x(float64(p.to))+6, y, escape(x.Rule))
+		labels = append(labels, label{p.steps(ruleClass(x.Rule), x.wanted, c.from) + 4, x.Rule})
+	}
+	// Labels that would collide move down; if the last one leaves the picture, all of them move up.
+	slices.SortStableFunc(labels, func(a, b label) int { return cmp.Compare(a.y, b.y) })
+	for i := 1; i < len(labels); i++ {
+		labels[i].y = max(labels[i].y, labels[i-1].y+13)
+	}
+	for i := len(labels) - 1; i >= 0; i-- {
+		lowest := p.base + 4 - 13*float64(len(labels)-1-i)
+		labels[i].y = min(labels[i].y, lowest)
+		fmt.Fprintf(p, `<text class="label %s-label" x="%.1f" y="%.1f">%s</text>`, ruleClass(labels[i].name), p.x(float64(p.to))+6, labels[i].y, escape(labels[i].name))
 	}
 	return p.svg("Units paid for by each rule")
 }

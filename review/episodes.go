@@ -253,7 +253,7 @@ func alarms(s *series, transitions []surgecast.SurgeTransition, eps []Episode, f
 				}
 			}
 			a.FalseAlarms = append(a.FalseAlarms, FalseAlarm{
-				At: t.IssuedAt, HorizonMinutes: h, Probability: Number(t.Probability), PeakRPM: Number(peak),
+				At: t.IssuedAt, HorizonMinutes: h, Probability: chance(t.Probability), PeakRPM: Number(peak),
 			})
 		}
 	}

@@ -39,3 +39,23 @@ func ratio(a, b float64) Number {
 	}
 	return Number(a / b)
 }
+
+// chance is a probability, unknown when p is none.
+func chance(p float64) Number {
+	if p >= 0 && p <= 1 {
+		return Number(p)
+	}
+	return unknown
+}
+
+// largest is beyond what any site serves in a minute; a value above it is damage, not a count, and would
+// drown every sum it enters.
+const largest = 1e12
+
+// sane is x, or NaN when it cannot be a number of requests.
+func sane(x float64) float64 {
+	if math.Abs(x) <= largest {
+		return x
+	}
+	return math.NaN()
+}

@@ -59,8 +59,8 @@ func (s *series) add(m surgecast.TrafficMinute) error {
 	for s.len() < i {
 		s.push(math.NaN(), false)
 	}
-	x := m.Requests
-	if math.IsInf(x, 0) || x < 0 {
+	x := sane(m.Requests)
+	if x < 0 {
 		x = math.NaN()
 	}
 	s.push(x, m.Saturated)
