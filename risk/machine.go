@@ -339,3 +339,16 @@ func Rank(s surgecast.State) int {
 		return 0
 	}
 }
+
+// WatchUntil is when a recovery ends if nothing comes: 90 minutes after the site came back under capacity, or 30 after
+// the alert, when it never was over. Zero outside a recovery.
+func (m Machine) WatchUntil() time.Time {
+	switch {
+	case m.State != surgecast.StateRecovery:
+		return time.Time{}
+	case !m.UnderSince.IsZero():
+		return m.UnderSince.Add(RecoveryAfterOver)
+	default:
+		return m.Since.Add(RecoveryAfterAlert)
+	}
+}

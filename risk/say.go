@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"surgecast"
 )
@@ -30,9 +31,9 @@ func Say(f Facts) surgecast.Verdict {
 		s.stale()
 	case state == surgecast.StateFailing:
 		s.failing()
-	case !known(s.fc) && state != surgecast.StateOver:
+	case !(s.fc.CapacityRPM > 0):
 		s.capacityUnknown()
-	case state == surgecast.StateCannotTell:
+	case state == surgecast.StateCannotTell, !known(s.fc) && state != surgecast.StateOver:
 		s.noData()
 	case state == surgecast.StateOver:
 		s.over()
@@ -91,6 +92,16 @@ func (s *sentences) after(minutes float64) time.Time {
 
 // windowEnd is "by 15:20".
 func (s *sentences) windowEnd() string { return s.at(s.after(float64(s.v.Horizon))) }
+
+// fitting is the first headline that is short enough; the last one always is.
+func fitting(headlines ...string) string {
+	for _, h := range headlines[:len(headlines)-1] {
+		if utf8.RuneCountInString(h) <= maxHeadline {
+			return h
+		}
+	}
+	return headlines[len(headlines)-1]
+}
 
 // join puts sentences together, leaving out empty ones.
 func join(parts ...string) string {
@@ -184,7 +195,7 @@ func (s *sentences) alert() {
 // (max_units), let people in by turns.
 func (s *sentences) remedy() string {
 	rec := s.fc.Recommendation
-	add := wanted(rec) - s.fc.Units
+	add := wanted(rec, s.now) - s.fc.Units
 	if add > 0 {
 		return "Add " + units(add)
 	}
@@ -194,8 +205,17 @@ func (s *sentences) remedy() string {
 	return ""
 }
 
-// wanted is the units the recommendation asks for, in whatever mode: people are told what would help.
-func wanted(r surgecast.Recommendation) int { return max(r.WouldBeUnits, r.Units) }
+// wanted is the units the recommendation asks for, in whatever mode: people are told what would help. An autoscaler
+// is led there by doubling at most every 5 minutes; a person is told where it leads, so steps of the next half hour count.
+func wanted(r surgecast.Recommendation, now time.Time) int {
+	n := max(r.WouldBeUnits, r.Units)
+	for _, step := range r.Plan {
+		if step.At.Sub(now) <= 30*time.Minute {
+			n = max(n, step.Units)
+		}
+	}
+	return n
+}
 
 // chanceBy is "About even chance (60 %) that traffic passes 1,200 requests a minute by 15:20, most likely around
 // 15:05: 12 in 20 situations like this one."
@@ -224,7 +244,7 @@ func (s *sentences) mostLikely() time.Time {
 // carries is "13 units would carry 19 in 20.": how many of 20 highest demands the recommended units can take. Never
 // 20: nothing carries everything.
 func (s *sentences) carries() string {
-	n := wanted(s.fc.Recommendation)
+	n := wanted(s.fc.Recommendation, s.now)
 	if n <= s.fc.Units || !(s.fc.RPMPerUnit > 0) {
 		return ""
 	}
@@ -269,7 +289,8 @@ func (s *sentences) driver() string {
 
 func (s *sentences) alertPast() {
 	serve := s.servesFrom()
-	s.v.Headline = "Past " + s.at(s.fc.ActBy) + ". Act now, it still helps."
+	past := s.at(s.fc.ActBy)
+	s.v.Headline = fitting("Past "+past+". Act now, it still helps.", "Past "+past+". Act now.")
 	s.v.Sentence = "Units ordered now serve from " + s.at(serve) + "."
 	if !s.fc.Origin.IsZero() {
 		p := At(s.fc.HorizonMinutes, s.fc.Risk, serve.Sub(s.begins()).Minutes())
@@ -305,11 +326,11 @@ func (s *sentences) over() {
 		s.v.Overview = "Over since " + s.at(since)
 	}
 	s.v.Sentence = measured(s.fc.DemandRPM) + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served."
-	if s.fc.DemandRPM <= s.fc.CapacityRPM {
+	if s.fc.DemandRPM <= s.fc.CapacityRPM && s.UnderSince.IsZero() {
 		// Saturated: more arrive than are counted, so the number is a floor and is not set against capacity.
 		s.v.Sentence = "More requests arrive than the " + exact(s.fc.CapacityRPM) + " a minute that can be served."
 	}
-	if wanted(s.fc.Recommendation) > s.fc.Units || s.fc.Recommendation.WouldBeUnits == 0 {
+	if wanted(s.fc.Recommendation, s.now) > s.fc.Units || s.fc.Recommendation.WouldBeUnits == 0 {
 		s.v.Sentence = join(s.v.Sentence, "Units ordered now serve from "+s.at(s.servesFrom())+".")
 	}
 	back := ""
@@ -325,10 +346,7 @@ func (s *sentences) over() {
 }
 
 func (s *sentences) recovery() {
-	under := s.UnderSince
-	if under.IsZero() && s.Surge != nil && !s.Surge.PeakAt.IsZero() {
-		under = s.Surge.PeakAt
-	}
+	under := s.UnderSince // zero: the alert passed without the site ever being over
 	until := s.WatchUntil
 	if until.IsZero() && !under.IsZero() {
 		until = under.Add(RecoveryAfterOver)
@@ -337,7 +355,7 @@ func (s *sentences) recovery() {
 		until = s.now.Add(RecoveryAfterAlert)
 	}
 	hold, downs := s.stepsDown()
-	n := wanted(s.fc.Recommendation)
+	n := max(s.fc.Recommendation.WouldBeUnits, s.fc.Recommendation.Units)
 	if n <= 0 {
 		n = s.fc.Units
 	}
@@ -347,9 +365,10 @@ func (s *sentences) recovery() {
 		s.v.Headline, s.v.Overview = "Hold "+units(n)+" until "+s.at(hold)+".", "Hold until "+s.at(hold)
 	}
 
-	since := "Still under capacity."
+	since := "Traffic stayed under capacity."
+	wave := "that it still passes " + exact(s.fc.CapacityRPM) + " requests a minute"
 	if !under.IsZero() {
-		since = "Under capacity since " + s.at(under) + "."
+		since, wave = "Under capacity since "+s.at(under)+".", "of a second wave"
 	}
 	p := s.SecondWave
 	if !(p > 0) {
@@ -359,8 +378,8 @@ func (s *sentences) recovery() {
 	s.v.Horizon = minutes
 	s.c = showChance(p, nil, minutes)
 	s.v.Word, s.v.ShownPercent, s.v.ShownValue = s.c.word(), s.c.percent(), s.c.shown
-	s.v.Sentence = join(since, capital(s.c.said())+" of a second wave by "+s.overBy(until)+".", downs)
-	s.v.Visitors = "Back to normal. We keep watching until " + s.overBy(until) + "."
+	s.v.Sentence = join(since, capital(s.c.said())+" "+wave+" by "+s.overBy(until)+".", downs)
+	s.v.Visitors = visitorsCalm
 	if !under.IsZero() {
 		s.v.Visitors = "Back to normal since " + s.at(under) + ". We keep watching until " + s.overBy(until) + "."
 	}
@@ -368,7 +387,7 @@ func (s *sentences) recovery() {
 
 // stepsDown reads the plan: until when to hold, and "Then step down: 9 units at 16:30, 6 at 17:15."
 func (s *sentences) stepsDown() (hold time.Time, sentence string) {
-	level := wanted(s.fc.Recommendation)
+	level := max(s.fc.Recommendation.WouldBeUnits, s.fc.Recommendation.Units)
 	var named []string
 	for _, step := range s.fc.Recommendation.Plan {
 		if !step.At.After(s.now) {
@@ -416,7 +435,7 @@ func (s *sentences) noData() {
 		return
 	}
 	at := s.at(last)
-	s.v.Headline = "No numbers from this site since " + at + "."
+	s.v.Headline = fitting("No numbers from this site since "+at+".", "No numbers since "+at+".")
 	s.v.Overview = "No data since " + at
 	s.v.Visitors = "No current information. Last checked " + at + "."
 	s.v.Caveats = append(s.v.Caveats, "Check the traffic source.")
@@ -478,6 +497,7 @@ func (s *sentences) stale() {
 		then.Now = s.fc.IssuedAt
 		said = Say(then)
 	}
+	s.v.State = said.State
 	s.v.Word, s.v.ShownPercent, s.v.ShownValue, s.v.Horizon = said.Word, said.ShownPercent, said.ShownValue, said.Horizon
 	quoted := lower(strings.ReplaceAll(strings.TrimSuffix(said.Headline, "."), ". ", ", "))
 	quoted = strings.ReplaceAll(quoted, ", Act", ", act")

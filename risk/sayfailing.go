@@ -2,7 +2,6 @@ package risk
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"surgecast"
 )
@@ -19,10 +18,7 @@ func (s *sentences) failing() {
 	if !since.IsZero() {
 		when = " since " + s.at(since)
 	}
-	s.v.Headline = capital(what) + " is failing" + when + "."
-	if utf8.RuneCountInString(s.v.Headline) > maxHeadline {
-		s.v.Headline = "Errors" + when + "."
-	}
+	s.v.Headline = fitting(capital(what)+" is failing"+when+".", "Errors"+when+".")
 
 	kind := what + " requests"
 	if s.FailingSegment == "" || s.FailingSegment == surgecast.TotalSegment {

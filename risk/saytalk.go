@@ -1,45 +1,66 @@
 package risk
 
 import (
-	"fmt"
 	"math"
+	"strings"
+	"unicode/utf8"
 
 	"surgecast"
 )
 
-// SayTalk says where a topic's talk stands (UX 2.9, page Topic): times is the present level as a
-// multiple of what is usual for this hour.
-func SayTalk(t surgecast.Topic, state surgecast.State, times float64) (headline, sentence string) {
-	shown := "×" + timesUsual(times)
+// SayTalk writes a topic's episode in words (UX 2.9, page Topic): headline and sentence for its state, with talk at so
+// many times the usual for the hour. It speaks of mentions only; how many visits they bring is Say's business.
+func SayTalk(topic surgecast.Topic, state surgecast.State, timesUsual float64) (headline, sentence string) {
+	times := talkTimes(timesUsual)
+	said := ""
 	switch state {
 	case surgecast.StateWatch:
-		headline, sentence = "Growing: "+shown+" usual.", fmt.Sprintf("Talk about %s is %s the usual for this hour.", t.Name, timesWord(times))
+		said, sentence = "Growing", "Talk is growing: "+times+" for this hour."
 	case surgecast.StateAlert:
-		headline, sentence = shown+" usual.", fmt.Sprintf("Talk about %s is %s the usual for this hour, and rarer than anything in the last day.", t.Name, timesWord(times))
+		said, sentence = "Surge of talk", "Talk is "+times+" for this hour, and the highest of the last day."
+		if timesUsual >= 2.5 && !math.IsInf(timesUsual, 0) {
+			said = "×" + about(timesUsual) + " usual"
+		}
 	case surgecast.StateRecovery:
-		headline, sentence = "Fading.", fmt.Sprintf("Talk about %s is falling; it stands at %s the usual.", t.Name, timesWord(times))
+		said, sentence = "Fading", "Talk is fading: "+times+" for this hour."
 	case surgecast.StateCannotTell:
-		headline, sentence = "Not counted.", fmt.Sprintf("No counts about %s arrive: missing, not zero.", t.Name)
+		said, sentence = "Not counted", "Mentions are not being counted. Missing, not zero."
+	case surgecast.StateLearning:
+		said, sentence = "Learning", "Counting has just begun; “usual” comes from similar topics."
 	default:
-		headline, sentence = "As usual.", fmt.Sprintf("Talk about %s is as usual.", t.Name)
+		said, sentence = "As usual", "Talk is as usual for this hour."
 	}
-	if t.Simulated {
-		sentence += " These mentions are simulated."
+	if topic.Simulated {
+		sentence += " Simulated mentions."
 	}
-	return headline, sentence
+	return said + ": " + shortened(topicName(topic), maxHeadline-utf8.RuneCountInString(said)-3) + ".", sentence
 }
 
-// timesUsual rounds a multiple for people: two digits below ten, whole above.
-func timesUsual(x float64) string {
-	if x < 10 {
-		return fmt.Sprintf("%.2g", x)
+func topicName(t surgecast.Topic) string {
+	if t.Name != "" {
+		return t.Name
 	}
-	return fmt.Sprintf("%.0f", math.Round(x))
+	return t.Slug
 }
 
-func timesWord(x float64) string {
-	if s := timesUsual(x); s != "2" {
-		return s + " times"
+// shortened cuts a name to so many characters.
+func shortened(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
 	}
-	return "twice"
+	return strings.TrimRight(string([]rune(s)[:n-1]), " ") + "…"
+}
+
+// talkTimes is "6 times the usual", "twice the usual", "half as much again as usual".
+func talkTimes(x float64) string {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0) || x < 1.25:
+		return "as usual"
+	case x < 1.75:
+		return "half as much again as usual"
+	case x < 2.5:
+		return "twice the usual"
+	default:
+		return about(x) + " times the usual"
+	}
 }
