@@ -1,216 +1,104 @@
-package notify
+package risk
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"strconv"
+	"math"
+	"slices"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
-	"github.com/riverqueue/river"
 
 	"surgecast"
 )
 
-// busyWait is how long a message waits that may not be sent yet, because another to the same endpoint
-// is under way.
-const busyWait = 250 * time.Millisecond
-
-// worker is one delivery as a River job. The attempts of a message are counted in its delivery, not in
-// the job: the job snoozes between attempts, so River's own limit of attempts is left to crashes and
-// database faults.
-type worker struct {
-	river.WorkerDefaults[surgecast.DeliverArgs]
-	n *Notifier
-}
-
-// NextRetry spaces what River itself retries: faults of ours, mostly the database's, not the receiver's.
-func (w *worker) NextRetry(job *river.Job[surgecast.DeliverArgs]) time.Time {
-	return w.n.wall().Add(min(time.Second<<min(job.Attempt, 6), time.Minute))
-}
-
-// Work makes one attempt at one message.
-func (w *worker) Work(ctx context.Context, job *river.Job[surgecast.DeliverArgs]) error {
-	wait, err := w.n.deliver(ctx, job.Args.DeliveryID)
-	if err != nil {
-		return err
+// Assess fills what follows from a forecast's risk and capacity: TimeToBreachMinutes (at
+// surgecast.TimeToBreachLevels), ActBy, ActByReason and LateBySeconds, and the dots of the window Horizon
+// chooses for a calm site. It reads Risk, HorizonMinutes, RiskGrid, GridRPM, CapacityRPM, Origin and
+// LeadTimeP95Seconds. Without a capacity nothing is claimed: no chance, no act-by, no dots.
+//
+// The engine's order is: Assess → capacity.Recommend → Observe, Next → Conclude (which writes the verdict and
+// draws the dots again, for the state's window and the percentage as shown).
+func Assess(site surgecast.Site, f *surgecast.SiteForecast, now time.Time) {
+	f.TimeToBreachMinutes = make([]float64, len(surgecast.TimeToBreachLevels))
+	f.PeakDotsRPM, f.BreachDotsMinutes = nil, nil
+	f.ActBy, f.LateBySeconds = time.Time{}, 0
+	lead := f.LeadTimeP95Seconds
+	if lead == 0 {
+		lead = site.Capacity.LeadTimeP95Seconds
+		f.LeadTimeP95Seconds = lead
 	}
-	if wait > 0 {
-		return river.JobSnooze(wait)
-	}
-	return nil
-}
-
-// deliver makes one attempt. It returns how long to wait for the next, 0 when there is none.
-func (n *Notifier) deliver(ctx context.Context, id string) (wait time.Duration, err error) {
-	d, err := n.store.Delivery(ctx, id)
-	if errors.Is(err, surgecast.ErrNotFound) {
-		return 0, nil // its webhook was deleted, and its log with it
-	}
-	if err != nil {
-		return 0, fmt.Errorf("delivery %s: %w", id, err)
-	}
-	if d.Status != surgecast.DeliveryPending {
-		return 0, nil
-	}
-	if !n.gate.enter(d.WebhookID) {
-		return busyWait, nil
-	}
-	defer n.gate.leave(d.WebhookID)
-
-	if d.Type == surgecast.TypeRecommendationChanged {
-		// One instruction at a time per site and endpoint, in all processes: otherwise an older one
-		// could overtake. Its status is read again under the lease, because a newer one may have taken
-		// its place while this one waited.
-		lease, mine, err := n.store.AcquireLease(ctx, "deliver:"+d.WebhookID+":"+strconv.FormatInt(d.SiteID, 10), d.ID, n.jobLimit)
-		if err != nil {
-			return 0, fmt.Errorf("delivery %s: %w", id, err)
+	if !known(f) {
+		for i := range f.TimeToBreachMinutes {
+			f.TimeToBreachMinutes[i] = math.NaN()
 		}
-		if !mine {
-			return busyWait, nil
-		}
-		defer func() {
-			free, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-			defer cancel()
-			if rerr := n.store.ReleaseLeases(free, []surgecast.Lease{lease}); rerr != nil {
-				n.log.Warn("the right to send instructions is not released and will lapse", "delivery", id, "error", rerr)
-			}
-		}()
-		if d, err = n.store.Delivery(ctx, id); err != nil {
-			return 0, fmt.Errorf("delivery %s: %w", id, err)
-		}
-		if d.Status != surgecast.DeliveryPending {
-			return 0, nil
-		}
+		f.ActByReason = ReasonCapacityUnknown
+		return
 	}
-	return n.attempt(ctx, d)
+	for i, p := range surgecast.TimeToBreachLevels {
+		f.TimeToBreachMinutes[i] = TimeToBreach(f.HorizonMinutes, f.Risk, p)
+	}
+	day := At(f.HorizonMinutes, f.Risk, 1440)
+	f.ActBy, f.LateBySeconds, f.ActByReason = ActBy(now, f.Origin, TimeToBreach(f.HorizonMinutes, f.Risk, ActByProbability), lead, day)
+
+	h := Horizon(f, surgecast.StateWatch)
+	if p := At(f.HorizonMinutes, f.Risk, float64(h)); p*100 >= leastDots {
+		f.PeakDotsRPM, f.BreachDotsMinutes = dots(f.HorizonMinutes, f.GridRPM, f.RiskGrid, f.Risk, h, f.CapacityRPM, int(math.Round(p*dotCount)))
+	}
 }
 
-// attempt sends a pending message once and writes what came of it.
-func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Duration, error) {
-	a := surgecast.DeliveryAttempt{DeliveryID: d.ID, Number: d.Attempts + 1, At: n.clock()}
-	if expired(d, a.At) {
-		a.Error = fmt.Sprintf("not sent: it was good until %s", d.ExpiresAt.UTC().Format(time.RFC3339))
-		return 0, n.record(ctx, d, a, surgecast.DeliveryExpired)
-	}
-	w, err := n.store.WebhookByID(ctx, d.AccountID, d.WebhookID)
-	switch {
-	case errors.Is(err, surgecast.ErrNotFound):
-		a.Error = "not sent: the endpoint was deleted"
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
-	case err != nil:
-		return 0, fmt.Errorf("delivery %s: %w", d.ID, err)
-	case !w.DisabledAt.IsZero() && d.Type != surgecast.TypeTest: // a test asks whether it works again
-		a.Error = "not sent: the endpoint is disabled"
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
-	}
-	header, err := n.header(d, w)
-	if err != nil {
-		a.Error = "not sent: " + err.Error()
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
-	}
+// leastDots is the chance in percent from which dots are drawn: below it even one dot would overstate.
+const leastDots = 4.5
 
-	limit := n.timeout
-	if !d.ExpiresAt.IsZero() { // a slow dial must not carry an instruction past its end
-		limit = min(limit, d.ExpiresAt.Sub(a.At))
-	}
-	postCtx, cancel := context.WithTimeout(ctx, limit)
-	began := n.wall()
-	got := n.post(postCtx, w.URL, header, d.Body)
-	cancel()
-	took := n.wall().Sub(began)
-	if got.status == 0 && ctx.Err() != nil {
-		// We are stopping. Whether it arrived is not known: it goes again later, under the same id.
-		return 0, fmt.Errorf("delivery %s: stopped during an attempt: %w", d.ID, ctx.Err())
-	}
-	a.StatusCode, a.Error, a.Excerpt, a.Millis = got.status, explain(got), got.excerpt, int(took.Milliseconds())
-	n.metrics.attempts.WithLabelValues(d.Type, class(got.status)).Inc()
-	n.metrics.durations.Observe(took.Seconds())
+// known reports whether the forecast claims a risk at all.
+func known(f *surgecast.SiteForecast) bool {
+	return f != nil && f.CapacityRPM > 0 && slices.ContainsFunc(f.Risk, func(p float64) bool { return !math.IsNaN(p) })
+}
 
-	switch judge(got) {
-	case accepted:
-		return 0, n.record(ctx, d, a, surgecast.DeliveryDelivered)
-	case gone:
-		// First the endpoint, then the log: killed in between, the next attempt finds it disabled.
-		if err := n.store.DisableWebhook(ctx, w.ID, n.clock()); err != nil {
-			return 0, fmt.Errorf("disable webhook %s: %w", w.ID, err)
+// The windows a verdict may speak of.
+const (
+	// RankingMinutes is the window all sites are compared by, and the window of a calm verdict.
+	RankingMinutes = 360
+	// leastMinutes is the shortest window a verdict names: what the chart shows ahead. A chance for the
+	// next 5 minutes alone would read as small while the hour's is near certain.
+	leastMinutes = 60
+)
+
+// Horizon is the window of the verdict, in minutes from the origin: the window its act-by belongs to, that is
+// the shortest horizon of the forecast which holds the early end of the breach (time to breach at
+// ActByProbability), a decision's lead time, and an hour. A calm site, or one without an act-by, speaks of
+// the ranking window of 6 hours.
+func Horizon(f *surgecast.SiteForecast, state surgecast.State) int {
+	switch state {
+	case surgecast.StateWatch, surgecast.StateAlert, surgecast.StateOver:
+	default:
+		return RankingMinutes
+	}
+	if !known(f) {
+		return RankingMinutes
+	}
+	early := TimeToBreach(f.HorizonMinutes, f.Risk, ActByProbability)
+	if math.IsNaN(early) {
+		return RankingMinutes
+	}
+	need := max(early, float64(f.LeadTimeP95Seconds)/60, leastMinutes)
+	best := 0
+	for _, h := range f.HorizonMinutes {
+		if float64(h) >= need && (best == 0 || h < best) {
+			best = h
 		}
-		n.log.Warn("endpoint disabled: it answered 410", "webhook", w.ID)
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
-	case final:
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
 	}
-	urgent := d.Type == surgecast.TypeRecommendationChanged && !d.ExpiresAt.IsZero()
-	schedule := n.schedule
-	if urgent {
-		schedule = n.urgent
+	if best == 0 {
+		return 1440
 	}
-	asked := time.Duration(0)
-	if got.status == http.StatusTooManyRequests || got.status == http.StatusServiceUnavailable {
-		asked = got.retryAfter
-	}
-	wait, more := delay(schedule, a.Number, urgent, n.jitter(), asked)
-	if !more {
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
-	}
-	if err := n.record(ctx, d, a, surgecast.DeliveryPending); err != nil {
-		return 0, err
-	}
-	return max(wait, time.Millisecond), nil
+	return best
 }
 
-// expired reports whether a message may no longer be sent.
-func expired(d surgecast.Delivery, now time.Time) bool {
-	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
-}
-
-// header signs the message for this attempt.
-func (n *Notifier) header(d surgecast.Delivery, w surgecast.Webhook) (http.Header, error) {
-	if w.Format != "" && w.Format != "standard" {
-		return nil, fmt.Errorf("the endpoint's format %q is unknown", w.Format)
+// Conclude writes the verdict of a forecast from its facts (Say) and draws the dots for the verdict's window
+// and percentage, so that "12 in 20", 60 % and 12 filled dots are one number.
+func Conclude(facts Facts) {
+	f := facts.Forecast
+	v := Say(facts)
+	f.Verdict, f.PeakDotsRPM, f.BreachDotsMinutes = v, nil, nil
+	if !known(f) || v.ShownPercent == "" || v.ShownValue < 5 {
+		return
 	}
-	var secrets [][]byte
-	for _, sealed := range w.Secrets {
-		s, err := Open(n.key, sealed)
-		if err != nil {
-			return nil, err
-		}
-		secrets = append(secrets, s)
-	}
-	at := n.wall()
-	signature, err := Sign(secrets, d.ID, at, d.Body)
-	if err != nil {
-		return nil, err
-	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "Surgecast-Webhooks/1")
-	h.Set(standardwebhooks.HeaderWebhookID, d.ID)
-	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
-	return h, nil
-}
-
-// record writes the attempt. It does so also while we are stopping: an attempt that was made and not
-// written is made again.
-func (n *Notifier) record(ctx context.Context, d surgecast.Delivery, a surgecast.DeliveryAttempt, status surgecast.DeliveryStatus) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
-	defer cancel()
-	var doneAt time.Time
-	if status != surgecast.DeliveryPending {
-		doneAt = n.clock()
-	}
-	if err := n.store.RecordAttempt(ctx, a, status, doneAt); err != nil {
-		return fmt.Errorf("write attempt %d of delivery %s: %w", a.Number, d.ID, err)
-	}
-	if !doneAt.IsZero() {
-		n.metrics.finished.WithLabelValues(d.Type, string(status)).Inc()
-	}
-	n.log.Debug("delivery attempted", "delivery", d.ID, "webhook", d.WebhookID, "type", d.Type,
-		"attempt", a.Number, "status_code", a.StatusCode, "status", status, "millis", a.Millis)
-	n.done.send()
-	return nil
+	n := int(math.Round(v.ShownValue / 100 * dotCount))
+	f.PeakDotsRPM, f.BreachDotsMinutes = dots(f.HorizonMinutes, f.GridRPM, f.RiskGrid, f.Risk, v.Horizon, f.CapacityRPM, n)
 }
