@@ -326,7 +326,7 @@ func (b *Builder) Report() (Report, error) {
 	}
 	r.zone = zone
 	for _, t := range b.talk {
-		r.Talk = append(r.Talk, t.judge())
+		r.Talk = append(r.Talk, t.judge(b.o.From, b.o.To))
 	}
 	if b.s.len() > 0 {
 		b.traffic(&r)

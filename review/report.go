@@ -134,22 +134,45 @@ func (r *Report) say() {
 		add("Missed: %s without a warning before the first minute over.", times(missed))
 	}
 	if a := r.Alarms; a.Alerts > 0 {
-		s := fmt.Sprintf("Of %d alerts %d were followed by a breach within the time they spoke of, %d were false", a.Alerts, a.Followed, a.False)
+		s := fmt.Sprintf("Alerts: %d; followed by a breach within the time they spoke of: %d; false: %d", a.Alerts, a.Followed, a.False)
 		if a.During > 0 {
-			s += fmt.Sprintf(", %d came while already over", a.During)
+			s += fmt.Sprintf("; while already over: %d", a.During)
 		}
 		add("%s.", s)
 	}
 	if b := r.evenChance(); b != nil {
-		add("When we said %g–%g %% within an hour, it happened %d of %d times.", 100*b.From, 100*b.To, b.OccasionsHappened, b.Occasions)
+		add("When we said %g–%g %% within an hour, it happened on %d of %d occasions.", 100*b.From, 100*b.To, b.OccasionsHappened, b.Occasions)
 	}
 	if r.All.N > 0 && r.All.VsYesterday.Known() {
 		add("Error of the median forecast beside “the same as yesterday”: %s; inside the 80 %% band: %s of minutes (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
+	}
+	for _, k := range r.Talk {
+		if len(k.Peaks) > 0 {
+			add("%s", r.talkSentence(k))
+		}
 	}
 	if r.Site.Simulated {
 		add("This site and its traffic are simulated.")
 	}
 	r.notes()
+}
+
+// talkSentence tells of a topic's tallest peak.
+func (r *Report) talkSentence(k TalkResult) string {
+	p := k.Peaks[0]
+	s := fmt.Sprintf("%s peaked at %s with %s mentions", k.Name, r.clock(p.At), count(p.Mentions))
+	if p.Usual.Known() {
+		s += fmt.Sprintf(", ×%s the usual", count(twoDigits(float64(p.Usual))))
+	}
+	switch {
+	case !p.OpenedMinutes.Known():
+		return s + "; we did not notice."
+	case p.OpenedMinutes < 0:
+		return s + fmt.Sprintf("; noticed %s after.", minutes(-float64(p.OpenedMinutes)))
+	case p.AlertMinutes.Known() && p.AlertMinutes >= 0:
+		return s + fmt.Sprintf("; on watch %s before, in alert %s before.", minutes(float64(p.OpenedMinutes)), minutes(float64(p.AlertMinutes)))
+	}
+	return s + fmt.Sprintf("; on watch %s before.", minutes(float64(p.OpenedMinutes)))
 }
 
 // evenChance is the row of chances around one half within an hour, nil when none was said.

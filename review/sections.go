@@ -59,6 +59,9 @@ func (r *Report) title() string {
 
 func (r *Report) top() section {
 	s := section{lead: []string{r.title()}}
+	if r.Minutes == 0 && len(r.Talk) > 0 {
+		s.lead = append(s.lead, fmt.Sprintf("%s – %s, times in %s.", r.in(r.Talk[0].From).Format("2 Jan 2006 15:04"), r.in(r.Talk[0].To).Format("2 Jan 2006 15:04"), r.Site.TimeZone))
+	}
 	if r.Minutes > 0 {
 		from, to := r.in(r.From), r.in(r.To)
 		what := fmt.Sprintf("%s – %s, %s (%s); %s minutes, %s missing, %s saturated; %s forecasts",
@@ -178,6 +181,11 @@ func (r *Report) capacity() section {
 	}
 	t.note = "Warning: median minutes between first asking for more than the configured units and the breach; a dash: it stood above them for a day or more. Carried: breaches got through without a minute over."
 	s.tables = append(s.tables, t, ratios)
+	if r.Site.CostLostRequest > 0 && r.Site.CostIdleUnitHour > 0 {
+		// A unit idle for an hour could have served 60 · rpm_per_unit requests.
+		weight := r.Site.CostLostRequest / (r.Site.CostIdleUnitHour / (60 * r.Site.RPMPerUnit))
+		s.tail = append(s.tail, fmt.Sprintf("At the site's own costs a lost request weighs %s times the capacity for one kept idle.", count(twoDigits(weight))))
+	}
 	return s
 }
 
@@ -253,7 +261,7 @@ func (r *Report) talk() section {
 	s := section{
 		id:    "talk",
 		title: "Talk: the tallest peaks, and when we noticed",
-		lead:  []string{"The peaks are found without the detector: the tallest buckets at least 12 hours apart. Minutes before the peak's bucket; below 0: after. Usual: of the median bucket."},
+		lead:  []string{"The peaks are found without the detector: the tallest buckets at least 12 hours apart and 3 × usual, the median bucket. Minutes before the peak's bucket; below 0: after, within 2 hours."},
 	}
 	for _, k := range r.Talk {
 		name := k.Name

@@ -21,7 +21,7 @@ type Talk struct {
 }
 
 // TalkResult lays the surges of a topic beside its tallest peaks. The peaks are found without the detector:
-// the tallest buckets at least 12 hours apart.
+// the tallest buckets at least 12 hours apart and 3 × the median.
 type TalkResult struct {
 	Topic       string      `json:"topic"`
 	Name        string      `json:"name"`
@@ -31,7 +31,7 @@ type TalkResult struct {
 	To          time.Time   `json:"to"`
 	Buckets     int         `json:"buckets"`
 	Missing     int         `json:"missing"`
-	Median      Number      `json:"median"` // mentions a bucket
+	Median      Number      `json:"median"` // mentions a bucket, with the time before From
 	Surges      int         `json:"surges"`
 	PerWeek     Number      `json:"surges_per_week"`
 	Peaks       []TalkPeak  `json:"peaks"` // tallest first
@@ -46,7 +46,7 @@ type TalkPeak struct {
 	State    surgecast.State `json:"state"`       // at the end of the peak's bucket
 	OpenedAt *time.Time      `json:"opened_at"`   // issue of the rise to watch or alert the peak stood in
 	AlertAt  *time.Time      `json:"alert_at"`
-	// Minutes from the rise to the start of the peak's bucket; negative: noticed after, within 12 hours.
+	// Minutes from the rise to the start of the peak's bucket; negative: noticed after, within 2 hours.
 	OpenedMinutes Number `json:"opened_minutes_before"`
 	AlertMinutes  Number `json:"alert_minutes_before"`
 	SurgeID       string `json:"surge_id,omitempty"`
@@ -65,12 +65,19 @@ type TalkSurge struct {
 const (
 	talkPeaks    = 5
 	talkDistance = 12 * time.Hour
+	talkHeight   = 3             // × the median bucket; less is no peak, unless it is the tallest of all
+	talkLate     = 2 * time.Hour // a rise later than that after a peak is about something else
 )
 
-func (t Talk) judge() TalkResult {
+// judge looks for peaks and surges in [from, to); what lies before was the past the detector learned from, and
+// tells only what is usual. Zero: no bound.
+func (t Talk) judge(from, to time.Time) TalkResult {
+	inside := func(at time.Time) bool {
+		return (from.IsZero() || !at.Before(from)) && (to.IsZero() || at.Before(to))
+	}
 	r := TalkResult{
-		Topic: t.Topic, Name: t.Name, Simulated: t.Simulated, StepSeconds: t.StepSeconds, Buckets: len(t.Buckets),
-		Median: unknown, PerWeek: unknown, Surges: len(t.Surges), Peaks: []TalkPeak{}, Opened: []TalkSurge{},
+		Topic: t.Topic, Name: t.Name, Simulated: t.Simulated, StepSeconds: t.StepSeconds,
+		Median: unknown, PerWeek: unknown, Peaks: []TalkPeak{}, Opened: []TalkSurge{},
 	}
 	if r.Name == "" {
 		r.Name = t.Topic
@@ -79,20 +86,38 @@ func (t Talk) judge() TalkResult {
 	var known []surgecast.MentionBucket
 	var values []float64
 	for _, b := range t.Buckets {
-		if b.Missing || math.IsNaN(b.Raw) {
-			r.Missing++
+		missing := b.Missing || math.IsNaN(b.Raw)
+		if inside(b.Minute) {
+			r.Buckets++
+			if r.From.IsZero() {
+				r.From = b.Minute
+			}
+			r.To = b.Minute.Add(step)
+			if missing {
+				r.Missing++
+			} else {
+				known = append(known, b)
+			}
+		}
+		if !missing {
+			values = append(values, b.Raw)
+		}
+	}
+	for _, s := range t.Surges {
+		if !inside(s.OpenedAt) {
 			continue
 		}
-		known = append(known, b)
-		values = append(values, b.Raw)
+		r.Surges++
+		r.Opened = append(r.Opened, TalkSurge{
+			ID: s.ID, OpenedAt: s.OpenedAt, AlertAt: moment(s.AlertAt), PeakAt: s.PeakAt, Peak: s.Peak, ClosedAt: moment(s.ClosedAt),
+		})
 	}
 	if len(known) == 0 {
 		return r
 	}
-	r.From, r.To = t.Buckets[0].Minute, t.Buckets[len(t.Buckets)-1].Minute.Add(step)
 	usual := middle(values)
 	r.Median = Number(usual)
-	r.PerWeek = ratio(float64(len(t.Surges)), r.To.Sub(r.From).Hours()/(24*7))
+	r.PerWeek = ratio(float64(r.Surges), r.To.Sub(r.From).Hours()/(24*7))
 
 	transitions := slices.Clone(t.Transitions)
 	slices.SortStableFunc(transitions, func(a, b surgecast.SurgeTransition) int { return a.IssuedAt.Compare(b.IssuedAt) })
@@ -102,29 +127,24 @@ func (t Talk) judge() TalkResult {
 			break
 		}
 		near := func(p TalkPeak) bool { return p.At.Sub(b.Minute).Abs() < talkDistance }
-		if b.Raw <= 0 || slices.ContainsFunc(r.Peaks, near) {
+		if b.Raw <= 0 || b.Raw < talkHeight*usual && len(r.Peaks) > 0 || slices.ContainsFunc(r.Peaks, near) {
 			continue
 		}
 		p := TalkPeak{At: b.Minute, Mentions: b.Raw, Usual: ratio(b.Raw, usual), State: surgecast.StateCalm, OpenedMinutes: unknown, AlertMinutes: unknown}
 		p.said(transitions, step)
 		r.Peaks = append(r.Peaks, p)
 	}
-	for _, s := range t.Surges {
-		r.Opened = append(r.Opened, TalkSurge{
-			ID: s.ID, OpenedAt: s.OpenedAt, AlertAt: moment(s.AlertAt), PeakAt: s.PeakAt, Peak: s.Peak, ClosedAt: moment(s.ClosedAt),
-		})
-	}
 	return r
 }
 
 // said finds the rise the peak stood in: the run of watch or alert that holds at the end of its bucket, or the
-// first within 12 hours after.
+// first within 2 hours after.
 func (p *TalkPeak) said(transitions []surgecast.SurgeTransition, step time.Duration) {
 	end := p.At.Add(step)
 	level := 0
 	for _, t := range transitions {
 		after := t.IssuedAt.After(end)
-		if after && (level > 0 && p.AlertAt != nil || t.IssuedAt.Sub(end) > talkDistance) {
+		if after && (level > 0 && p.AlertAt != nil || t.IssuedAt.Sub(end) > talkLate) {
 			break
 		}
 		l := warningLevel(t.To)
