@@ -35,13 +35,21 @@ func caller(ctx context.Context) identity {
 
 // may: admin does everything, write also reads, read also asks /scale; a scale key does only that.
 func (w identity) may(need surgecast.Scope) bool {
-	rank := map[surgecast.Scope]int{surgecast.ScopeScale: 1, surgecast.ScopeRead: 2, surgecast.ScopeWrite: 3, surgecast.ScopeAdmin: 4}
-	for _, has := range w.scopes {
-		if rank[has] >= rank[need] {
-			return true
-		}
+	return slices.ContainsFunc(w.scopes, func(has surgecast.Scope) bool { return reach(has) >= reach(need) })
+}
+
+func reach(s surgecast.Scope) int {
+	switch s {
+	case surgecast.ScopeAdmin:
+		return 4
+	case surgecast.ScopeWrite:
+		return 3
+	case surgecast.ScopeRead:
+		return 2
+	case surgecast.ScopeScale:
+		return 1
 	}
-	return false
+	return 0
 }
 
 func (w identity) sees(siteID int64) bool {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -27,7 +28,8 @@ type slugKey struct {
 	slug    string
 }
 
-// standing is where one site stands. Its forecasts are never changed after they were stored here.
+// standing is where one site stands. What its pointers and its map lead to is never changed, only
+// replaced: a copy of the struct stays true to its moment.
 type standing struct {
 	site     surgecast.Site
 	latest   map[string]*surgecast.SiteForecast // by segment
@@ -57,7 +59,7 @@ func (m *memory) of(account int64, slug string) (standing, bool) {
 	if !ok {
 		return standing{}, false
 	}
-	return s.copy(), true
+	return *s, true
 }
 
 func (m *memory) byID(id int64) (standing, bool) {
@@ -67,17 +69,7 @@ func (m *memory) byID(id int64) (standing, bool) {
 	if !ok {
 		return standing{}, false
 	}
-	return s.copy(), true
-}
-
-// copy shares the forecasts, which do not change, and owns the map of them, which does.
-func (s *standing) copy() standing {
-	c := *s
-	c.latest = make(map[string]*surgecast.SiteForecast, len(s.latest))
-	for k, v := range s.latest {
-		c.latest[k] = v
-	}
-	return c
+	return *s, true
 }
 
 // all are copies of where the sites stand; account 0 means every account.
@@ -87,7 +79,7 @@ func (m *memory) all(account int64) []standing {
 	out := make([]standing, 0, len(m.sites))
 	for _, s := range m.sites {
 		if account == 0 || s.site.AccountID == account {
-			out = append(out, s.copy())
+			out = append(out, *s)
 		}
 	}
 	slices.SortFunc(out, func(a, b standing) int {
@@ -158,6 +150,7 @@ func (m *memory) forecast(f *surgecast.SiteForecast) (news, known bool) {
 	if old := s.latest[f.Segment]; old != nil && (old.ID == f.ID || f.IssuedAt.Before(old.IssuedAt)) {
 		return false, true
 	}
+	s.latest = maps.Clone(s.latest)
 	s.latest[f.Segment] = f
 	if f.Segment == surgecast.TotalSegment {
 		s.spark = spark

@@ -62,13 +62,17 @@ func TestScaleNeverFallsFromIgnorance(t *testing.T) {
 			})
 		}, want{200, 13, true, "stale"}},
 		{"capacity unknown", func(s *surgecast.Site) { s.Capacity.RPMPerUnit, s.Capacity.MinUnits = 0, 0 }, func(ts *testServer, s surgecast.Site) {
-			ts.told(s, func(f *surgecast.SiteForecast) { f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 0 })
+			ts.told(s, func(f *surgecast.SiteForecast) {
+				f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 0
+			})
 		}, want{503, 0, false, codeCapacityUnknown}},
 		{"capacity NaN", func(s *surgecast.Site) { s.Capacity.MinUnits = 0 }, func(ts *testServer, s surgecast.Site) {
 			ts.told(s, func(f *surgecast.SiteForecast) { f.CapacityRPM, f.Recommendation.Units = math.NaN(), 0 })
 		}, want{503, 0, false, codeCapacityUnknown}},
 		{"capacity unknown, but someone said how few", func(s *surgecast.Site) { s.Capacity.RPMPerUnit = 0 }, func(ts *testServer, s surgecast.Site) {
-			ts.told(s, func(f *surgecast.SiteForecast) { f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 0 })
+			ts.told(s, func(f *surgecast.SiteForecast) {
+				f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 0
+			})
 		}, want{200, 4, false, codeCapacityUnknown}},
 		{"shadow", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }, func(ts *testServer, s surgecast.Site) { ts.told(s) }, want{200, 4, false, "shadow"}},
 		{"shadow, expired", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }, func(ts *testServer, s surgecast.Site) { ts.told(s); ts.pass(time.Hour) }, want{503, 0, false, codeExpired}},
