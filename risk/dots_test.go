@@ -64,7 +64,10 @@ func TestDotsAgree(t *testing.T) {
 		f.LeadTimeP95Seconds = rapid.IntRange(1, 4*3600).Draw(t, "lead")
 		facts := factsAt(on(14, 20), f)
 		if rapid.Bool().Draw(t, "before") {
-			facts.Previous = &surgecast.Verdict{ShownPercent: "x", ShownValue: 5 * float64(rapid.IntRange(1, 19).Draw(t, "was")), Horizon: Horizon(f, state)}
+			// The display step below, on or above the present one: the one below or above is held for a point.
+			h := Horizon(f, state)
+			near := At(f.HorizonMinutes, f.Risk, float64(h)) + .025*float64(rapid.IntRange(-1, 1).Draw(t, "was"))
+			facts.Previous = &surgecast.Verdict{ShownPercent: "x", ShownValue: rounded(near * 100), Horizon: h}
 		}
 		Conclude(facts)
 		v := f.Verdict
