@@ -67,9 +67,9 @@ const (
 
 	WatchProbability = .10 // of the ranking window; half of p_hi for sites that act on less than .2
 	downAfter        = 15 * time.Minute
-	downShare        = .6 // of capacity
+	downShare        = .6               // of capacity
 	leastAlert       = 10 * time.Minute // implied by downAfter, which begins anew with the alert; kept for shorter ones
-	overShare        = .95 // a saturated minute this near capacity counts as over: the rest was turned away
+	overShare        = .95              // a saturated minute this near capacity counts as over: the rest was turned away
 	underAfter       = 5 * time.Minute
 	realert          = 1.5 // a second alert needs 1.5 × the risk at which the first ended,
 	realertCap       = .9  // but never more than this
