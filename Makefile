@@ -33,8 +33,9 @@ help: ## this list
 demo: setup web build ## a simulated surge, on http://127.0.0.1:8080; ARGS="--speed 120"
 	@exec bin/forecaster demo $(ARGS)
 
+# Without -trimpath: the build shares its cache with the tests. Releases (cross, Dockerfile) are built with it.
 build: need-go ## bin/forecaster
-	@mkdir -p bin && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/forecaster ./cmd/forecaster
+	@mkdir -p bin && $(GO) build -ldflags '$(LDFLAGS)' -o bin/forecaster ./cmd/forecaster
 
 web: ## the dashboard, when Node.js is there
 	@scripts/ensure-web
@@ -57,7 +58,7 @@ test-web: $(TESTSUM) build
 	else \
 	  $(TESTSUM) -into $(RESULTS) -suite web -format node -- npm --prefix web test --silent; \
 	  if chromium=$$(scripts/ensure-chromium); then \
-	    CHROMIUM=$$chromium $(TESTSUM) -into $(RESULTS) -suite e2e -format node -- $(TESTPG) npm --prefix web run --silent e2e; \
+	    SURGECAST_CHROMIUM=$$chromium $(TESTSUM) -into $(RESULTS) -suite e2e -format node -- npm --prefix web run --silent e2e; \
 	  else \
 	    $(TESTSUM) -into $(RESULTS) -suite e2e -skip "$$chromium"; \
 	  fi; \

@@ -69,6 +69,7 @@ func TestNodeOutputIsCounted(t *testing.T) {
 		{"tap", "TAP version 13\nok 1 - adds\nok 2 - draws # SKIP no canvas\nnot ok 3 - rounds\n# tests 3\n# pass 1\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 0\n", errExit, 1, 1, 1},
 		{"people", "✔ adds (0.5ms)\n✖ rounds (1.2ms)\n\x1b[34mℹ pass 1\x1b[39m\nℹ fail 1\nℹ skipped 0\n", errExit, 1, 1, 0},
 		{"own script", "light: ok\n12 passed, 0 failed, 2 skipped\n", nil, 12, 0, 2},
+		{"script without a browser", "browser tests skipped: no Chromium\ne2e: 0 passed, 0 failed, 1 skipped\n", nil, 0, 0, 1},
 		{"died", "node: cannot find module\n", errExit, 0, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

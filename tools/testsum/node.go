@@ -26,7 +26,7 @@ var (
 	nodeCount = regexp.MustCompile(`^(?:#|ℹ) (pass|fail|skipped|todo|cancelled) ([0-9]+)$`)
 	plain     = regexp.MustCompile(`^(?:\w+: )?([0-9]+) passed, ([0-9]+) failed(?:, ([0-9]+) skipped)?$`)
 	notOK     = regexp.MustCompile(`^\s*(?:not ok [0-9]+ - |✖ )(.+?)(?: \([0-9.]+ms\))?$`)
-	skippedAs = regexp.MustCompile(`^\s*(?:ok [0-9]+ - |﹣ |skip:? )(.+)$`)
+	skippedAs = regexp.MustCompile(`^\s*(?:ok [0-9]+ - |﹣ |skip:? |[\w ]*skipped: )(.+)$`)
 )
 
 func (r *nodeReader) Write(p []byte) (int, error) {
@@ -56,6 +56,8 @@ func (r *nodeReader) line(line string) {
 			n, _ := strconv.Atoi(m[i+1]) // "" is none
 			r.counts[name] = n
 		}
+		delete(r.counts, "cancelled") // the script's own line has the last word
+		delete(r.counts, "todo")
 		return
 	}
 	if m := notOK.FindStringSubmatch(line); m != nil && m[1] != "failing tests:" {
