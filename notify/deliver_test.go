@@ -205,12 +205,11 @@ func TestSupersededIsNeverSent(t *testing.T) {
 }
 
 // An instruction under way keeps the next one to the same endpoint and site waiting; one for another
-// site, and another kind of message, go at once.
+// site, and another kind of message, go at once. Fails when deliver() takes no lease.
 func TestOneInstructionAtATime(t *testing.T) {
 	b := newBench(t, func(c *notify.Config) { c.Allow = loopback })
 	inside, free := make(chan struct{}, 1), make(chan struct{})
-	var r *receiver
-	r = newReceiver(t, b.secret, func(w http.ResponseWriter, n int) {
+	r := newReceiver(t, b.secret, func(w http.ResponseWriter, n int) {
 		if n == 1 {
 			inside <- struct{}{}
 			<-free
@@ -228,8 +227,8 @@ func TestOneInstructionAtATime(t *testing.T) {
 		done <- err
 	}()
 	<-inside
-	if wait, err := b.Deliver(t.Context(), second.ID); err != nil || wait == 0 {
-		t.Errorf("the second instruction: wait %v, %v", wait, err)
+	if wait, err := b.Deliver(t.Context(), second.ID); err != nil || wait == 0 || len(r.messages()) != 1 {
+		t.Errorf("the second instruction: wait %v, %v, %d messages there", wait, err, len(r.messages()))
 	}
 	for _, d := range []surgecast.Delivery{other, talk} {
 		if wait, err := b.Deliver(t.Context(), d.ID); err != nil || wait != 0 || b.store.get(d.ID).Status != surgecast.DeliveryDelivered {
@@ -245,7 +244,7 @@ func TestOneInstructionAtATime(t *testing.T) {
 	}
 }
 
-// One endpoint that hangs holds its share of the workers and no more.
+// One endpoint that hangs holds its share of the workers and no more. Fails when gate.enter does not count.
 func TestOneEndpointDoesNotHoldEveryWorker(t *testing.T) {
 	b := newBench(t, func(c *notify.Config) { c.Allow, c.WorkersEndpoint = loopback, 1 })
 	inside, free := make(chan struct{}, 1), make(chan struct{})
@@ -259,8 +258,8 @@ func TestOneEndpointDoesNotHoldEveryWorker(t *testing.T) {
 		done <- err
 	}()
 	<-inside
-	if wait, err := b.Deliver(t.Context(), two.ID); err != nil || wait == 0 {
-		t.Errorf("a second message to the slow endpoint: wait %v, %v", wait, err)
+	if wait, err := b.Deliver(t.Context(), two.ID); err != nil || wait == 0 || len(slow.messages()) != 1 {
+		t.Errorf("a second message to the slow endpoint: wait %v, %v, %d messages there", wait, err, len(slow.messages()))
 	}
 	d := b.message(b.webhook(t, quick.URL), surgecast.TypeSurgeOpened)
 	if wait, err := b.Deliver(t.Context(), d.ID); err != nil || wait != 0 {
@@ -360,6 +359,12 @@ func TestSlowAndEndlessAnswers(t *testing.T) {
 		{"10 MB", func(w http.ResponseWriter, _ int) {
 			_, _ = w.Write(bytes.Repeat([]byte("x"), 10<<20)) // fails when the sender hangs up, as it should
 		}, surgecast.DeliveryDelivered, 200, 512},
+		{"no HTTP but a long line", func(w http.ResponseWriter, _ int) {
+			if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				_, _ = c.Write(append(bytes.Repeat([]byte("z\x00"), 20<<10), '\n'))
+				_ = c.Close()
+			}
+		}, surgecast.DeliveryPending, 0, 0},
 		{"headers without end", func(w http.ResponseWriter, _ int) {
 			for i := range 5000 {
 				w.Header().Set(fmt.Sprintf("X-%d", i), strings.Repeat("y", 100))
@@ -375,7 +380,7 @@ func TestSlowAndEndlessAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			log := b.store.log(d.ID)
-			if got := b.store.get(d.ID); got.Status != c.status || len(log) != 1 || log[0].StatusCode != c.code || len(log[0].Excerpt) != c.excerpt {
+			if got := b.store.get(d.ID); got.Status != c.status || len(log) != 1 || log[0].StatusCode != c.code || len(log[0].Excerpt) != c.excerpt || len(log[0].Error) > 512 {
 				t.Errorf("%s, log %+v", got.Status, log)
 			}
 			r.CloseClientConnections()

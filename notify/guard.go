@@ -23,14 +23,14 @@ type Allowed struct {
 //
 //	10.20.0.0/16:8443      127.0.0.1:9000,9001      [fd00:12::/32]:443      192.0.2.7
 func ParseAllowed(s string) (Allowed, error) {
-	bad := func(detail string) (Allowed, error) {
-		return Allowed{}, &surgecast.FieldError{Field: "allow", Value: s, Detail: detail, Remedy: `Write for example "10.20.0.0/16:8443", "127.0.0.1:9000,9001" or "[fd00::/8]:443".`}
+	bad := func(detail string) error {
+		return &surgecast.FieldError{Field: "allow", Value: s, Detail: detail, Remedy: `Write for example "10.20.0.0/16:8443", "127.0.0.1:9000,9001" or "[fd00::/8]:443".`}
 	}
 	host, ports, hasPorts := strings.TrimSpace(s), "", false
 	if rest, ok := strings.CutPrefix(host, "["); ok { // IPv6 with ports
 		inner, after, closed := strings.Cut(rest, "]")
 		if !closed || (after != "" && after[0] != ':') {
-			return bad("bracket not closed")
+			return Allowed{}, bad("bracket not closed")
 		}
 		host, ports, hasPorts = inner, strings.TrimPrefix(after, ":"), after != ""
 	} else if strings.Count(host, ":") == 1 {
@@ -40,13 +40,13 @@ func ParseAllowed(s string) (Allowed, error) {
 	if strings.Contains(host, "/") {
 		p, err := netip.ParsePrefix(host)
 		if err != nil {
-			return bad("not a prefix")
+			return Allowed{}, bad("not a prefix")
 		}
 		a.Prefix = p.Masked()
 	} else {
 		ip, err := netip.ParseAddr(host)
 		if err != nil || ip.Zone() != "" {
-			return bad("not an address")
+			return Allowed{}, bad("not an address")
 		}
 		a.Prefix = netip.PrefixFrom(ip, ip.BitLen())
 	}
@@ -56,7 +56,7 @@ func ParseAllowed(s string) (Allowed, error) {
 	for p := range strings.SplitSeq(ports, ",") {
 		n, err := strconv.ParseUint(strings.TrimSpace(p), 10, 16)
 		if err != nil || n == 0 {
-			return bad("not a port")
+			return Allowed{}, bad("not a port")
 		}
 		a.Ports = append(a.Ports, uint16(n))
 	}

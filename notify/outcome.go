@@ -46,7 +46,7 @@ func judge(a answer) verdict {
 func explain(a answer) string {
 	switch {
 	case a.err != nil:
-		return a.err.Error()
+		return excerpt([]byte(a.err.Error())) // it may quote what was answered
 	case a.status >= 200 && a.status < 300:
 		return ""
 	case a.status == http.StatusGone:

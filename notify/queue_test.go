@@ -220,7 +220,7 @@ func TestPromise3InstructionsNeverGoBack(t *testing.T) {
 		}
 		last = sequence
 		mu.Unlock()
-		time.Sleep(15 * time.Millisecond) // long enough for the next to come meanwhile
+		time.Sleep(100 * time.Millisecond) // long enough for the next to come meanwhile
 		mu.Lock()
 		inside--
 		mu.Unlock()
@@ -229,13 +229,14 @@ func TestPromise3InstructionsNeverGoBack(t *testing.T) {
 		}
 	}
 	s.webhook(r.URL)
-	one, two := s.notifier(nil), s.notifier(nil)
+	quick := func(c *notify.Config) { c.FetchCooldown = 10 * time.Millisecond }
+	one, two := s.notifier(quick), s.notifier(quick)
 	s.start(one)
 	s.start(two)
 	for i := range 30 {
 		s.tell(instruction(int64(i + 1)))
-		if i%4 == 0 {
-			time.Sleep(20 * time.Millisecond) // some arrive together, some after each other
+		if i%4 != 0 {
+			time.Sleep(40 * time.Millisecond) // some arrive together, some after each other
 		}
 	}
 	ds := s.settle(one)

@@ -142,6 +142,7 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
 	case final:
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
+	case again:
 	}
 	urgent := d.Type == surgecast.TypeRecommendationChanged && !d.ExpiresAt.IsZero()
 	schedule := n.schedule

@@ -32,9 +32,26 @@ type drive struct {
 func (w *World) storyAt(p *place, m int64) drive {
 	u := float64(m - unixMinute(w.storyStart))
 	if u < 0 {
-		return drive{}
+		return w.before(p, u)
 	}
 	return p.story(w, p, u)
+}
+
+// waves are the smaller surges of the tour's past: a site that never saw one could not know what talk
+// brings. Their height is a share of the story's.
+var waves = []struct{ days, height float64 }{{6.2, .10}, {4.4, .16}, {3.3, .12}, {1.9, .15}, {.8, .11}}
+
+func (w *World) before(p *place, u float64) drive {
+	var d drive
+	if p.site.Slug != Tickets {
+		return d
+	}
+	for _, v := range waves {
+		if v := p.storyTalk * v.height * surge(u+v.days*24*60); v > d.talk {
+			d.talk = v
+		}
+	}
+	return d
 }
 
 // viral doubles every nine minutes from a small beginning, bends, and dies away as a power law.
