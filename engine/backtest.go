@@ -32,9 +32,9 @@ type BacktestOptions struct {
 	Out       string // forecasts
 	BreachOut string // breach probabilities; empty: none
 
-	Seed    uint64 // of everything drawn; the model draws nothing today
-	Workers int    // series in parallel; 0: 2
-	Log     func(format string, args ...any)
+	Seed    uint64                        // of everything drawn; the model draws nothing today
+	Workers int                           // series in parallel; 0: 2
+	Log     func(msg string, args ...any) // key and value pairs, as slog takes them
 }
 
 // backtestQuantiles are the levels the forecasts file has columns for.
@@ -59,9 +59,9 @@ type backtestOrigin struct {
 // said there. A forecast at an origin uses values up to and including that moment, and nothing later:
 // values reach the model one by one, in order of time. Outputs appear whole or not at all.
 func Backtest(ctx context.Context, o BacktestOptions) error {
-	logf := o.Log
-	if logf == nil {
-		logf = func(string, ...any) {}
+	say := o.Log
+	if say == nil {
+		say = func(string, ...any) {}
 	}
 	series, err := readTicks(o.Series)
 	if err != nil {
@@ -75,13 +75,13 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 		if err := checkColumns(o.Signals, "timestamp_utc", "series", "source", "value"); err != nil {
 			return err
 		}
-		logf("signals are read but not used yet: %s", o.Signals)
+		say("signals are not used yet", "file", o.Signals)
 	}
 	if o.Events != "" {
 		if err := checkColumns(o.Events, "series", "kind", "start_utc", "end_utc", "announced_utc"); err != nil {
 			return err
 		}
-		logf("events are read but not used yet: %s", o.Events)
+		say("events are not used yet", "file", o.Events)
 	}
 	bySeries := map[string][]int{}
 	for i, g := range origins {
@@ -118,7 +118,7 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 					cancel()
 					return
 				}
-				logf("%s: %d values, %d origins", name, len(series[name]), len(bySeries[name]))
+				say("series done", "series", name, "values", len(series[name]), "origins", len(bySeries[name]))
 			}
 		})
 	}

@@ -9,8 +9,10 @@ const (
 	expertMean3            // log(1 + mean of 3 steps)
 	expertMean8            // log(1 + mean of 8 steps; 15 at a minute step)
 	expertSlow             // S + ℓ                        the climate of the moment
-	expertDay              // S + b
+	expertHalf             // S + (r of the last value + b)/2    half way home
 	expertEight            // S + s of 8 steps
+	expertResidual         // S + r of the last value
+	expertTrend            // S + damped trend of r (trend.go)
 	expertYesterday        // S + b + .8 (r a day before t+h − b)     level-adjusted
 	expertWeek             // S + b + .6 (r a week before t+h − b)
 	expertRidge            // S + b + β·x                  learnt memories (ridge.go)
@@ -82,8 +84,7 @@ func changeLimit(h int, step float64) float64 {
 
 // centres fills c with every expert's z_{t+h}.
 func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64) {
-	b, fast := s.memory.b(), s.memory.fast()
-	_ = fast
+	b := s.memory.b()
 	limit := l.limit
 	if !s.c.Full {
 		c[0] = then + b + bound(l.ridges[0].predict(x), limit)
@@ -93,8 +94,10 @@ func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64
 	c[expertMean3] = s.mean3
 	c[expertMean8] = s.mean8
 	c[expertSlow] = then + s.profile.level
-	c[expertDay] = then + b
+	c[expertHalf] = then + .5*(s.recent.last-now+b)
 	c[expertEight] = then + s.memory.eight()
+	c[expertResidual] = then + s.recent.last - now
+	c[expertTrend] = then + s.trend.level + l.reach*s.trend.slope
 	c[expertYesterday] = then + b + .8*(rDay-b)
 	c[expertWeek] = then + b + .6*(rWeek-b)
 	c[expertRidge] = then + b + bound(l.ridges[0].predict(x), limit)

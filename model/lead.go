@@ -8,6 +8,7 @@ import "math"
 type lead struct {
 	h, stride int
 	limit     float64
+	reach     float64 // of the trend
 
 	ridges []ridge
 	scale  scale
@@ -61,7 +62,7 @@ func strideOf(h int) int {
 }
 
 func (s *Series) newLead(h int) lead {
-	l := lead{h: h, stride: strideOf(h), limit: changeLimit(h, float64(s.c.StepSeconds))}
+	l := lead{h: h, stride: strideOf(h), limit: changeLimit(h, float64(s.c.StepSeconds)), reach: trendReach(h)}
 	prior := priorWeights(&s.memory, h)
 	experts, groups, aWide := 1, 1, 0
 	l.ridges = []ridge{{beta: prior, prior: prior}}
@@ -229,7 +230,7 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 //
 //	ℓ_j − ℓ = Σ_p (1{y < Q_p} − p)(q_jp − Q_p) / mean count
 func (s *Series) weigh(l *lead, q, centre []float64, sigma, slow, y float64, low bool) {
-	delta := 1 - float64(l.stride)/(2000+30*float64(l.h)+float64(l.stride))
+	delta := 1 - float64(l.stride)/(6000+30*float64(l.h)+float64(l.stride))
 	for g := range l.mix {
 		var loss [numExperts]float64
 		for _, i := range s.judges[g] {

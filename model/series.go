@@ -44,6 +44,7 @@ type Series struct {
 	clock    wallClock
 	profile  profile
 	memory   memory
+	trend    trend
 	change   change
 	recent   recent
 	leads    []lead
@@ -157,6 +158,7 @@ func (s *Series) take(y float64, o Obs) {
 	s.profile.learn(local, z, o.Bound, damp)
 	r := z - s.profile.at(local)
 	s.memory.learn(r, o.Bound, damp)
+	s.trend.learn(r, o.Bound)
 	s.change.learn(z)
 	s.recent.push(y, z, r)
 	s.demand, _ = s.recent.mean(s.c.Sustain)
@@ -168,6 +170,7 @@ func (s *Series) take(y float64, o Obs) {
 
 func (s *Series) miss() {
 	s.memory.miss()
+	s.trend.miss()
 	s.recent.push(math.NaN(), 0, 0)
 	for i := range s.horizons {
 		s.watch(&s.horizons[i], 0, false, false)
@@ -217,6 +220,7 @@ func (s *Series) snapshot(c *codec) {
 	c.num(&s.demand)
 	s.profile.snapshot(c)
 	s.memory.snapshot(c)
+	s.trend.snapshot(c)
 	s.change.snapshot(c)
 	s.recent.snapshot(c)
 	for i := range s.leads {

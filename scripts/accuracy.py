@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Backtest every set of the arena, score it and write the accuracy page. Standard library only."""
+"""Backtest sets of the arena, score them, and write the accuracy page when all were run. Standard library only.
+
+  accuracy.py --arena DIR --forecaster BINARY --out DIR [--write PAGE] [SET ...]
+"""
 import argparse
 import json
 import re
@@ -67,24 +70,35 @@ def score(arena, out, names):
     return json.loads(result.read_text())
 
 
+def table(arena, out, names):
+    subprocess.run([sys.executable, str(arena / 'score.py'), 'score', str(out), '--sets', ','.join(names)], check=True)
+
+
 def signed(v):
     return '–' if v is None else f'{v:+.2f}'
 
 
 def main():
     p = argparse.ArgumentParser()
-    for name in ('arena', 'forecaster', 'out', 'write'):
+    for name in ('arena', 'forecaster', 'out'):
         p.add_argument('--' + name, required=True, type=Path)
+    p.add_argument('--write', type=Path)
+    p.add_argument('sets', nargs='*')
     a = p.parse_args()
     forecaster = str(a.forecaster.resolve())
     cfg = json.loads((a.arena / 'origins' / 'sets.json').read_text())
     plain, extra = a.out / 'plain', a.out / 'inputs'
     plain.mkdir(parents=True, exist_ok=True)
     extra.mkdir(parents=True, exist_ok=True)
+    unknown = [n for n in a.sets if n not in cfg]
+    if unknown:
+        sys.exit(f"accuracy: no set {', '.join(unknown)}; there are {', '.join(cfg)}")
     names = [n for n in cfg if not cfg[n].get('extra')]
     extras = [n for n in cfg if cfg[n].get('extra')]
-    for n in cfg:
+    for n in a.sets or cfg:
         backtest(forecaster, a.arena, plain, n, cfg[n], False)
+    if a.sets:
+        return table(a.arena, plain, a.sets)
     for n in extras:
         backtest(forecaster, a.arena, extra, n, cfg[n], True)
     r = score(a.arena, plain, names)
@@ -92,7 +106,9 @@ def main():
     having = {n: score(a.arena, extra, [n])['sets'][n] for n in extras}
     base = tables(a.arena / 'BASELINES.md')
     wql, skill = base['WQL, regular / surge'], next((v for k, v in base.items() if k.startswith('Brier skill')), {})
-    a.write.write_text(page(r, names, wql, skill, without, having), encoding='utf-8')
+    table(a.arena, plain, names)
+    if a.write:
+        a.write.write_text(page(r, names, wql, skill, without, having), encoding='utf-8')
 
 
 def page(r, names, wql, skill, without, having):
