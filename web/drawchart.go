@@ -10,16 +10,18 @@ import (
 
 // The drawn chart's size in its own units; the page scales it to its width.
 const (
-	chartWidth, chartHeight         = 960.0, 380.0
-	chartLeft, chartRight           = 62.0, 190.0
-	chartTop, chartBottom           = 30.0, 30.0
-	dotPitch                        = 10.0
-	plotRight                       = chartWidth - chartRight
-	plotBottom                      = chartHeight - chartBottom
-	wordsWidth                      = 70.0
-	maxBoundOverReference           = 3.0 // a bound beyond is cut and said in words
-	headroomOverCapacity            = 1.15
-	headroomOverObserved, minCasing = 1.05, 4.0
+	chartWidth, chartHeight = 960.0, 380.0
+	chartLeft, chartRight   = 62.0, 190.0
+	chartTop, chartBottom   = 30.0, 30.0
+	dotPitch                = 10.0
+	plotRight               = chartWidth - chartRight
+	plotBottom              = chartHeight - chartBottom
+	wordsWidth              = 70.0
+	maxSpan                 = 8 * 24 * time.Hour
+	maxLevel                = 1e12
+	maxBoundOverReference   = 3.0 // a bound beyond is cut and said in words
+	headroomOverCapacity    = 1.15
+	headroomOverObserved    = 1.05
 )
 
 // chartOf draws the fan chart as an SVG whose colours are the page's classes, so one drawing serves
@@ -36,7 +38,8 @@ func chartOf(r *riskDoc, f *forecastDoc, c *capacityDoc) string {
 	for _, p := range f.Points {
 		d.span(p.At)
 	}
-	if !d.to.After(d.from) {
+	// A day each way is the most the API sends; far beyond it, drawing tick by tick would never end.
+	if span := d.to.Sub(d.from); span <= 0 || span > maxSpan {
 		return ""
 	}
 	capacity := f.capacityAt(f.Now)
@@ -61,6 +64,10 @@ func chartOf(r *riskDoc, f *forecastDoc, c *capacityDoc) string {
 		d.top = max(d.top, maxBoundOverReference*reference)
 	} else {
 		d.top = max(d.top, 1.02*bound)
+	}
+
+	if !(d.top <= maxLevel) { // not a number of requests
+		return ""
 	}
 
 	d.f(`<svg class="fan%s" viewBox="0 0 %g %g" aria-hidden="true">`, map[bool]string{true: " stale"}[r.Stale], chartWidth, chartHeight)

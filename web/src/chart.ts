@@ -319,7 +319,7 @@ export class FanChart {
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
       parts.push(text(box.left + 0.4 * em, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words));
-      if (v.peaks) parts.push(line(right, y, box.width, y, "capacityline"));
+      if (v.peaks) parts.push(line(right + box.words, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
     }
     parts.push(...this.bandWords(right));

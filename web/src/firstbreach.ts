@@ -74,7 +74,7 @@ export class FirstBreach {
     this.axis.replaceChildren(...parts);
 
     this.box.hidden = not === 0;
-    this.box.replaceChildren(h("span", {}, `${not} not by `, clock(end, zone)), hollow(not));
+    this.box.replaceChildren(h("span", {}, `${not} not by `, timeElement(end, now, zone)), hollow(not));
   }
 }
 

@@ -63,7 +63,7 @@ export function minutesLeft(ms: number): string {
 
 // shortLeft is the same for a table: "21 min", "3 h 5 min".
 export function shortLeft(ms: number): string {
-  return minutesLeft(ms).replace(/ minutes?$/, " min").replace("less than a minute", "< 1 min");
+  return minutesLeft(ms).replace("less than a minute", "< 1 min").replace(/ minutes?$/, " min");
 }
 
 // ago is "12 s", "7 min", "3 h".

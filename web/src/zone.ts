@@ -26,7 +26,9 @@ export function clock(ms: number, zone: string): string {
 
 // day is "Thu 24 Sep".
 export function day(ms: number, zone: string): string {
-  return format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).format(ms).replace(",", "");
+  const parts = format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).formatToParts(ms);
+  const part = (t: string) => parts.find((p) => p.type === t)?.value ?? "";
+  return `${part("weekday")} ${part("day")} ${part("month").slice(0, 3)}`; // three letters, as the sentences have them
 }
 
 // date is "2026-09-24", for comparing days.
@@ -45,7 +47,7 @@ export function abbreviation(ms: number, zone: string): string {
 export function offset(ms: number, zone: string): string {
   const parts = format(zone, "offset", { timeZoneName: "shortOffset", hour: "2-digit" }).formatToParts(ms);
   const gmt = parts.find((p) => p.type === "timeZoneName")?.value ?? "GMT";
-  return gmt === "GMT" ? "UTC" : gmt.replace("GMT", "UTC");
+  return /^(GMT|UTC)([+-]0)?$/.test(gmt) ? "UTC" : gmt.replace("GMT", "UTC");
 }
 
 const dayMS = 86_400_000;

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ServerClock } from "./clock";
+
+test("the server's time is carried on at the server's speed", () => {
+  let watch = 0;
+  const c = new ServerClock(() => watch);
+  assert.ok(Number.isNaN(c.now())); // before its first word nothing is known
+  c.set(1_000_000, 60);
+  watch += 500; // half a second of ours is 30 s of a replay at 60 ×
+  assert.equal(c.now(), 1_030_000);
+  c.set(2_000_000); // a document corrects the time and keeps the speed
+  watch += 1000;
+  assert.equal(c.now(), 2_060_000);
+});
+
+test("held, it stands; resumed, it goes on from there", () => {
+  let watch = 0;
+  const c = new ServerClock(() => watch);
+  c.set(0, 10);
+  watch = 100;
+  c.hold();
+  watch = 5000;
+  assert.equal(c.now(), 1000);
+  c.resume();
+  watch = 5100;
+  assert.equal(c.now(), 2000);
+});
