@@ -21,11 +21,11 @@ const docsCSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe
 
 func (s *Server) docsRoutes() {
 	s.drawn = &docsPage{s.drawDocs()}
-	s.engine.GET("/openapi.json", func(c *gin.Context) {
+	s.engine.Match(looking, "/openapi.json", func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
 		c.Data(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1; charset=utf-8", s.spec)
 	})
-	s.engine.GET("/docs", func(c *gin.Context) {
+	s.engine.Match(looking, "/docs", func(c *gin.Context) {
 		if s.file(c, "docs/index.html", docsCSP, "no-cache") {
 			return
 		}

@@ -21,9 +21,12 @@ const (
 	plainCSP = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+// looking are the methods of pages and health checks; many load balancers ask with HEAD.
+var looking = []string{http.MethodGet, http.MethodHead}
+
 func (s *Server) staticRoutes() {
-	s.engine.GET("/", s.overviewPage)
-	s.engine.GET("/sites/:site", s.sitePage)
+	s.engine.Match(looking, "/", s.overviewPage)
+	s.engine.Match(looking, "/sites/:site", s.sitePage)
 	s.engine.POST(loginPath, s.login)
 }
 
