@@ -55,14 +55,17 @@ test("the order never changes under a pointer or the focus; it is offered", () =
       return body;
     };
     await page.locator(".worklist tbody tr").first().hover();
+    const top = (await page.locator(".list").boundingBox()).y;
     server.served.edit = swap;
     server.emit("forecast", {});
     await page.getByText("Order changed.").waitFor();
     assert.deepEqual(await names(page), before);
+    assert.equal((await page.locator(".list").boundingBox()).y, top, "the notice moves no row");
     await page.getByRole("button", { name: "Update", exact: true }).click();
     const later = await names(page);
     assert.equal(later[0], "Kleinod Shop");
     assert.equal(await page.getByText("Order changed.").isVisible(), false);
+    assert.equal((await page.locator(".list").boundingBox()).y, top, "the notice moves no row");
 
     await page.mouse.move(2, 2);
     await page.locator(".worklist .site a").nth(2).focus();
@@ -73,6 +76,7 @@ test("the order never changes under a pointer or the focus; it is offered", () =
     assert.deepEqual(await names(page), later);
     assert.equal(await page.evaluate(() => document.activeElement.textContent), focused);
     await page.evaluate(() => document.activeElement.blur());
+    server.emit("forecast", {}); // nobody is in the list any more: the next news may order it
     await page.getByText("Order changed.").waitFor({ state: "hidden" });
     assert.deepEqual(await names(page), before);
   }));

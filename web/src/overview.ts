@@ -49,15 +49,13 @@ export class Overview implements Page {
       );
     this.changed = h(
       "p",
-      { class: "changed", hidden: true },
+      { class: "changed off" },
       "Order changed. ",
       h("button", { type: "button", click: () => this.arrange(true) }, "Update"),
     );
     this.calm = h("details", { class: "calmfold", hidden: true }, this.calmSummary, table(h("caption", { class: "sr" }, "Calm sites"), this.calmBody, false));
     this.list = h("div", { class: "card list", hidden: true }, table(this.caption, this.body, true), this.calm);
-    this.list.addEventListener("pointerleave", () => this.arrange(false));
-    this.list.addEventListener("focusout", () => setTimeout(() => this.arrange(false)));
-    shell.main.append(h("h1", {}, "Who needs someone first"), this.lead, this.counts, this.changed, this.first, this.list);
+    shell.main.append(h("h1", {}, "Who needs someone first"), this.lead, h("div", { class: "countrow" }, this.counts, this.changed), this.first, this.list);
   }
 
   async load(): Promise<void> {
@@ -147,10 +145,10 @@ export class Overview implements Page {
       th.setAttribute("aria-sort", !own ? "none" : this.sort === "state" ? "other" : falling ? "descending" : "ascending");
     }
     if (!now && !same && busy) {
-      this.changed.hidden = false;
+      this.changed.classList.remove("off"); // its room is kept free, so that showing it moves no row either
       return;
     }
-    this.changed.hidden = true;
+    this.changed.classList.add("off");
     if (!same || now) {
       const focused = document.activeElement as HTMLElement | null;
       this.held = order;
