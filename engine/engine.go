@@ -100,6 +100,8 @@ type Engine struct {
 	sources   map[int64]surgecast.Source
 	overrides map[int64]surgecast.Override
 	frozen    map[int64]bool
+	links     map[int64][]surgecast.SiteTopic // by site
+	heard     map[int64][]surgecast.Frontier  // by topic: how far each source has come
 	tracks    map[trackKey]*track
 	talks     map[talkKey]*talk
 	resting   map[string]time.Time // series that failed, until when they are left alone
@@ -269,6 +271,11 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("reading overrides: %w", err)
 	}
+	links, err := e.cfg.Store.SiteTopics(ctx)
+	if err != nil {
+		return fmt.Errorf("reading which topics feed which sites: %w", err)
+	}
+	e.reindex(links)
 	e.sites = make(map[int64]surgecast.Site, len(sites))
 	frozen := map[int64]bool{}
 	for _, s := range sites {

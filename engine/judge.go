@@ -148,8 +148,11 @@ func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) s
 		WindowMaxRPM: func(from, to int, p float64) float64 {
 			return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
 		},
-		TrafficConfirms: true, // the forecast rests on the site's own traffic alone
-		Previous:        t.run.Last, Trail: t.run.Judge.Trail,
+		TrafficConfirms: t.confirms(f),
+		WithoutMentions: func(from, to int, p float64) float64 {
+			return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+		},
+		Previous: t.run.Last, Trail: t.run.Judge.Trail,
 		Frozen: e.frozen[t.site.AccountID], ExtraUnitHoursToday: t.extraToday(now),
 	}
 	if ov, ok := e.overrides[t.key.site]; ok {
@@ -163,6 +166,12 @@ func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) s
 	}
 	t.run.Judge.Trail = t.run.Judge.Trail.Add(f.IssuedAt, rec.Units, rec.WouldBeUnits, t.unitsNow())
 	return rec
+}
+
+// confirms reports whether the site's own traffic shows what the talk announces: demand a quarter above
+// what is usual at this time. Before, mentions alone may lift the floor only so far.
+func (t *track) confirms(f *surgecast.SiteForecast) bool {
+	return len(f.ProfileRPM) == 0 || f.DemandRPM >= 1.25*f.ProfileRPM[0]
 }
 
 // extraToday books the unit-hours asked for above the configured units since the last sweep and tells
@@ -197,39 +206,13 @@ func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
 	j := &t.run.Judge
 	fa := risk.Facts{
 		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict,
-		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, KeptUnits: f.Recommendation.Units,
+		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, WatchUntil: j.Load.WatchUntil(), KeptUnits: f.Recommendation.Units,
 	}
-	fa.BusiestAt, fa.BusiestRPM = busiest(f)
-	if j.Load.State == surgecast.StateOver || f.CapacityRPM > 0 && f.DemandRPM > f.CapacityRPM {
-		fa.BackBy = backBy(f)
+	if t.key.segment == surgecast.TotalSegment {
+		fa.Driver = t.driver()
+		fa.SocialAddsNothing = t.days() >= 7 && t.series.Talked() && t.series.SignalValue() >= 1
 	}
 	return fa
-}
-
-// busiest is the lead of the next six hours with the highest median.
-func busiest(f *surgecast.SiteForecast) (at time.Time, rpm float64) {
-	mid := slices.Index(f.Levels, .5)
-	q := make([]float64, len(f.Levels))
-	for lead := 5; lead <= risk.RankingMinutes; lead += 5 {
-		model.Interpolate(q, f.LeadMinutes, f.QuantilesRPM, f.ProfileRPM, float64(f.ProfileStepMinutes), float64(lead))
-		if q[mid] > rpm {
-			rpm, at = q[mid], f.Origin.Add(time.Duration(lead)*time.Minute)
-		}
-	}
-	return at, rpm
-}
-
-// backBy is when the .8 quantile of traffic is back under capacity: 16 in 20 such surges are over by then.
-func backBy(f *surgecast.SiteForecast) time.Time {
-	at := slices.Index(f.Levels, .8)
-	q := make([]float64, len(f.Levels))
-	for lead := 5; lead <= 1440; lead += 5 {
-		model.Interpolate(q, f.LeadMinutes, f.QuantilesRPM, f.ProfileRPM, float64(f.ProfileStepMinutes), float64(lead))
-		if q[at] < f.CapacityRPM {
-			return f.Origin.Add(time.Duration(lead) * time.Minute)
-		}
-	}
-	return time.Time{}
 }
 
 // failing is the segment whose errors are to be spoken of.
@@ -397,7 +380,11 @@ func (e *Engine) silence(t *track, now time.Time, o *outcome) {
 	m, tr := risk.Next(was, ev)
 	j.Load = finite(m)
 	typ := surgecast.TypeForecastStale
-	v := risk.Say(risk.Facts{Site: t.site, Now: now, LastMinute: t.run.Origin, DaysOfHistory: t.days(), LastVerdict: was.State, Surge: j.LoadSurge})
+	var kept surgecast.Recommendation
+	if t.run.Last != nil {
+		kept = *t.run.Last
+	}
+	v := risk.Say(risk.Facts{Site: t.site, Now: now, LastMinute: t.run.Origin, DaysOfHistory: t.days(), LastVerdict: was.State, Surge: j.LoadSurge, KeptUnits: kept.Units, KeptUntil: kept.ValidUntil})
 	if tr != nil && j.LoadSurge != nil {
 		s := j.LoadSurge
 		s.State = m.State

@@ -36,7 +36,7 @@ func (e *Engine) restore(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		t := newTrack(site, key.segment)
+		t := newTrack(site, key.segment, len(e.links[key.site]) > 0)
 		if err := e.restoreTrack(ctx, t, r, models[key.modelName()]); err != nil {
 			e.cfg.Logger.Warn("snapshot not usable; this series starts again from its stored minutes", "series", key.modelName(), "err", err)
 			continue

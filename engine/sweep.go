@@ -118,7 +118,7 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 		}
 		for _, seg := range judgedSegments(s) {
 			if k := (trackKey{id, seg}); e.tracks[k] == nil && !e.resting[k.modelName()].After(now) {
-				e.tracks[k] = newTrack(s, seg)
+				e.tracks[k] = newTrack(s, seg, len(e.links[id]) > 0)
 			}
 		}
 		t := e.tracks[trackKey{id, surgecast.TotalSegment}]
@@ -162,10 +162,19 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 		a, b := jobs[i].key, jobs[j].key
 		return a.site < b.site || a.site == b.site && a.segment < b.segment
 	})
+	// A topic whose minute is not in yet is not waited for: the series goes on without it.
+	talk := map[int64]map[int64][]float64{}
+	for i, id := range ids {
+		if len(e.links[id]) > 0 && len(rows[id]) > 0 {
+			if talk[id], err = e.talkOf(ctx, id, from[i], now); err != nil {
+				return nil, err
+			}
+		}
+	}
 	out := make([]outcome, len(jobs))
 	e.parallel(len(jobs), func(i int) {
 		out[i] = e.guarded(outcome{name: jobs[i].key.modelName(), track: jobs[i].key, site: true}, func() outcome {
-			return e.advance(jobs[i], now, rows[jobs[i].key.site])
+			return e.advance(jobs[i], now, rows[jobs[i].key.site], talk[jobs[i].key.site])
 		})
 	})
 	return out, nil
@@ -187,7 +196,7 @@ func judgedSegments(s surgecast.Site) []string {
 const ledgerFed = 60
 
 // advance steps one track through new rows and, if it moved, forecasts and judges at its new origin.
-func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute) outcome {
+func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute, talk map[int64][]float64) outcome {
 	o := outcome{name: t.key.modelName(), track: t.key, site: true}
 	minutes := gather(rows)
 	var fed []surgecast.Fed
@@ -199,11 +208,11 @@ func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute
 		}
 		if !t.run.Origin.IsZero() {
 			for at := t.run.Origin.Add(time.Minute); at.Before(m.at); at = at.Add(time.Minute) {
-				fed = append(fed, t.step(at, nil, e.cfg.Hypothetical))
+				fed = append(fed, t.step(at, nil, talk[at.Unix()], e.cfg.Hypothetical))
 				caughtUp++
 			}
 		}
-		fed = append(fed, t.step(m.at, m, e.cfg.Hypothetical))
+		fed = append(fed, t.step(m.at, m, talk[m.at.Unix()], e.cfg.Hypothetical))
 		caughtUp++
 		if len(fed) > ledgerFed {
 			fed = fed[:0]

@@ -114,7 +114,9 @@ func (e *Engine) sweepTopics(ctx context.Context, now time.Time) ([]outcome, err
 		return nil, fmt.Errorf("reading how far mentions have come: %w", err)
 	}
 	work := map[int64][]surgecast.Frontier{}
+	e.heard = map[int64][]surgecast.Frontier{}
 	for _, f := range frontiers {
+		e.heard[f.TopicID] = append(e.heard[f.TopicID], f)
 		topic, ok := e.topics[f.TopicID]
 		if !ok {
 			continue

@@ -21,8 +21,9 @@ type trackKey struct {
 type track struct {
 	site   surgecast.Site
 	key    trackKey
-	series *model.Series
+	series *model.Driven
 	fc     model.Forecast // reused
+	shares []model.Share  // reused
 	run    running
 	snapAt time.Time // origin of the last stored snapshot
 }
@@ -149,10 +150,16 @@ func (k trackKey) value(m *minuteFacts) (v float64, bound bool) {
 	return math.NaN(), false
 }
 
-func newTrack(site surgecast.Site, segment string) *track {
+// newTrack makes a track that knows nothing yet. talk says that topics feed the site: its total is then
+// modelled with what is said about them.
+func newTrack(site surgecast.Site, segment string, talk bool) *track {
+	var d []model.Driver
+	if talk && segment == surgecast.TotalSegment {
+		d = drivers()
+	}
 	return &track{
 		site: site, key: trackKey{site.ID, segment},
-		series: model.New(siteModel(site)),
+		series: model.NewDriven(siteModel(site), d),
 		run:    running{Errors: map[string]errorShare{}},
 	}
 }
@@ -206,8 +213,8 @@ func (r *running) demand(n int) float64 {
 
 // step gives one minute to the model and to what is remembered beside it. fed is nil when the minute
 // is missing. It returns what the ledger keeps of it.
-func (t *track) step(at time.Time, m *minuteFacts, hypothetical bool) surgecast.Fed {
-	f := surgecast.Fed{Minute: at, Value: math.NaN()}
+func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical bool) surgecast.Fed {
+	f := surgecast.Fed{Minute: at, Value: math.NaN(), Signals: talk}
 	if m != nil {
 		f.Value, f.Bound = t.key.value(m)
 		if m.units > 0 {
@@ -227,7 +234,7 @@ func (t *track) step(at time.Time, m *minuteFacts, hypothetical bool) surgecast.
 // apply steps model and memory through one fed minute.
 func (t *track) apply(f surgecast.Fed, damp bool) {
 	missing := math.IsNaN(f.Value)
-	t.series.Step(f.Minute.Unix(), model.Obs{Value: f.Value, Missing: missing, Bound: f.Bound, Damp: damp})
+	t.series.Step(f.Minute.Unix(), model.Obs{Value: f.Value, Missing: missing, Bound: f.Bound, Damp: damp}, f.Signals)
 	if t.run.First.IsZero() && !missing {
 		t.run.First = f.Minute
 	}

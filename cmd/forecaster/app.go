@@ -22,6 +22,7 @@ import (
 	"surgecast/engine"
 	"surgecast/model"
 	"surgecast/notify"
+	"surgecast/traffic"
 	"surgecast/web"
 )
 
@@ -45,6 +46,7 @@ type appOptions struct {
 	hypothetical bool     // recorded traffic: the configured capacity did not bound it
 	allow        []string // addresses webhooks may reach although the guard would refuse them
 	holder       string
+	workers      int // of the engine; 0: cores − 1
 }
 
 type liveSpeed func() float64
@@ -76,6 +78,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	conf := api.Config{
 		Store: db.Store, Clock: o.clock, Wall: time.Now, Logger: g.log, Draw: web.Draw, Restate: engine.Restate,
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
+		Saturated:  traffic.Saturated,
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {
@@ -97,7 +100,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		o.holder = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
 	a.engine = engine.New(engine.Config{
-		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical,
+		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical, Workers: o.workers,
 		Published: func(r engine.Result) {
 			for _, f := range r.Forecasts {
 				a.api.Publish(f)

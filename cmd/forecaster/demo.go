@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,6 +59,7 @@ func (c *demoCmd) demo(ctx context.Context, g *Global, db *database, l net.Liste
 	clock := newPlayClock(world.StoryStart(), c.Speed)
 	a, err := newApp(g, db, appOptions{
 		clock: clock.Now, speed: func() float64 { return c.Speed }, keyless: true, allow: []string{"127.0.0.0/8", "::1"},
+		workers: runtime.NumCPU(), // a week is learnt before the first page: nothing else runs meanwhile
 	})
 	if err != nil {
 		return err
