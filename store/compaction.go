@@ -9,6 +9,9 @@ import (
 )
 
 // counts is one of the two families of minutes, with what moves them between rows and closed hours.
+//
+// fold joins a minute to its place in the hour as a plain number: PostgreSQL then merges the two in one
+// pass, where a sum of hour and interval made it compare each with each.
 type counts struct {
 	minutes, hours partitioned
 	series         string // table of the series, whose ids cut the work into pieces
@@ -23,17 +26,21 @@ var mentionCounts = counts{
 	WITH m AS (
 		DELETE FROM mention_minute WHERE topic_id = ANY ($1) AND minute >= $2 AND minute < $3
 		AND ($4::timestamptz[] IS NULL OR date_trunc('hour', minute, 'UTC') = ANY ($4))
-		RETURNING topic_id, source_id, date_trunc('hour', minute, 'UTC') AS hour, minute,
+		RETURNING topic_id, source_id, date_trunc('hour', minute, 'UTC') AS hour, (extract(epoch FROM minute)::bigint / 60 % 60)::integer AS slot,
 			raw, organic, authors, reach, first_n, first_at, changes
 	), k AS (
 		SELECT DISTINCT topic_id, source_id, hour FROM m
 	)
 	INSERT INTO mention_hour (topic_id, source_id, hour, raw, organic, authors, reach, first_n, first_at, changes)
-	SELECT k.topic_id, k.source_id, k.hour, array_agg(m.raw ORDER BY i), array_agg(m.organic ORDER BY i), array_agg(m.authors ORDER BY i),
-		array_agg(m.reach ORDER BY i), array_agg(m.first_n ORDER BY i), array_agg(m.first_at ORDER BY i), array_agg(m.changes ORDER BY i)
-	FROM   k CROSS JOIN generate_series(0, 59) i
-	LEFT   JOIN m ON m.topic_id = k.topic_id AND m.source_id = k.source_id AND m.minute = k.hour + i * interval '1 minute'
-	GROUP  BY k.topic_id, k.source_id, k.hour`,
+	SELECT topic_id, source_id, hour, array_agg(raw), array_agg(organic), array_agg(authors), array_agg(reach),
+		array_agg(first_n), array_agg(first_at), array_agg(changes)
+	FROM (
+		SELECT k.topic_id, k.source_id, k.hour, m.raw, m.organic, m.authors, m.reach, m.first_n, m.first_at, m.changes
+		FROM   k CROSS JOIN generate_series(0, 59) i
+		LEFT   JOIN m ON m.topic_id = k.topic_id AND m.source_id = k.source_id AND m.hour = k.hour AND m.slot = i
+		ORDER  BY k.topic_id, k.source_id, k.hour, i -- once for all the arrays
+	) slots
+	GROUP  BY topic_id, source_id, hour`,
 	unfold: `
 	WITH h AS (
 		DELETE FROM mention_hour h USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS k (topic_id, source_id, hour)
@@ -53,18 +60,22 @@ var trafficCounts = counts{
 	WITH m AS (
 		DELETE FROM traffic_minute WHERE site_id = ANY ($1) AND minute >= $2 AND minute < $3
 		AND ($4::timestamptz[] IS NULL OR date_trunc('hour', minute, 'UTC') = ANY ($4))
-		RETURNING site_id, segment, date_trunc('hour', minute, 'UTC') AS hour, minute,
+		RETURNING site_id, segment, date_trunc('hour', minute, 'UTC') AS hour, (extract(epoch FROM minute)::bigint / 60 % 60)::integer AS slot,
 			requests, errors, rejected, p95_ms, units_observed, saturated, complete, first_n, first_at, changes
 	), k AS (
 		SELECT DISTINCT site_id, segment, hour FROM m
 	)
 	INSERT INTO traffic_hour (site_id, segment, hour, requests, errors, rejected, p95_ms, units_observed, saturated, complete, first_n, first_at, changes)
-	SELECT k.site_id, k.segment, k.hour, array_agg(m.requests ORDER BY i), array_agg(m.errors ORDER BY i), array_agg(m.rejected ORDER BY i),
-		array_agg(m.p95_ms ORDER BY i), array_agg(m.units_observed ORDER BY i), array_agg(m.saturated ORDER BY i), array_agg(m.complete ORDER BY i),
-		array_agg(m.first_n ORDER BY i), array_agg(m.first_at ORDER BY i), array_agg(m.changes ORDER BY i)
-	FROM   k CROSS JOIN generate_series(0, 59) i
-	LEFT   JOIN m ON m.site_id = k.site_id AND m.segment = k.segment AND m.minute = k.hour + i * interval '1 minute'
-	GROUP  BY k.site_id, k.segment, k.hour`,
+	SELECT site_id, segment, hour, array_agg(requests), array_agg(errors), array_agg(rejected), array_agg(p95_ms), array_agg(units_observed),
+		array_agg(saturated), array_agg(complete), array_agg(first_n), array_agg(first_at), array_agg(changes)
+	FROM (
+		SELECT k.site_id, k.segment, k.hour, m.requests, m.errors, m.rejected, m.p95_ms, m.units_observed, m.saturated, m.complete,
+			m.first_n, m.first_at, m.changes
+		FROM   k CROSS JOIN generate_series(0, 59) i
+		LEFT   JOIN m ON m.site_id = k.site_id AND m.segment = k.segment AND m.hour = k.hour AND m.slot = i
+		ORDER  BY k.site_id, k.segment, k.hour, i -- once for all the arrays
+	) slots
+	GROUP  BY site_id, segment, hour`,
 	unfold: `
 	WITH h AS (
 		DELETE FROM traffic_hour h USING unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS k (site_id, segment, hour)
