@@ -155,7 +155,7 @@ func New(c Config) (*Notifier, error) {
 		Schema:               Schema,
 		Queues:               map[string]river.QueueConfig{Queue: {MaxWorkers: orInt(c.Workers, 50)}},
 		Workers:              workers,
-		Logger:               n.log,
+		Logger:               slog.New(quiet{n.log.Handler()}),
 		JobTimeout:           n.jobLimit,
 		RescueStuckJobsAfter: rescue,
 		FetchCooldown:        cooldown,

@@ -27,11 +27,17 @@ type openOptions struct {
 	migrate bool   // bring the schema up to date; always done on the private PostgreSQL
 	name    string // database inside the private PostgreSQL; empty: the main one
 	fresh   bool   // drop and make it anew (private PostgreSQL and a name only)
+	share   bool   // a service that runs on the state directory's PostgreSQL may be joined
 }
 
 // openDatabase opens what is configured, or starts the private PostgreSQL of the state directory.
 func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, error) {
 	db := &database{url: g.DatabaseURL}
+	if db.url == "" && o.share {
+		if url, ok := localpg.Running(ctx, g.StateDir); ok {
+			db.url = url
+		}
+	}
 	if db.url == "" {
 		pg, err := localpg.Start(ctx, localpg.Options{StateDir: g.StateDir, BinDir: g.PGBin, Logger: g.log, Durable: true})
 		if err != nil {

@@ -55,6 +55,9 @@ func withURL(ctx context.Context, g *Global, f func(url string) error) error {
 	if g.DatabaseURL != "" {
 		return f(g.DatabaseURL)
 	}
+	if url, ok := localpg.Running(ctx, g.StateDir); ok {
+		return f(url)
+	}
 	pg, err := localpg.Start(ctx, localpg.Options{StateDir: g.StateDir, BinDir: g.PGBin, Logger: g.log, Durable: true})
 	if err != nil {
 		return err

@@ -146,7 +146,7 @@ func unknownSite(slug string, err error) error {
 
 // withStore opens the database, runs f, and closes it again whatever happens.
 func withStore(ctx context.Context, g *Global, f func(*database) error) error {
-	db, err := openDatabase(ctx, g, openOptions{})
+	db, err := openDatabase(ctx, g, openOptions{share: true})
 	if err != nil {
 		return err
 	}
