@@ -16,22 +16,22 @@ type memory struct {
 	n    int
 }
 
-// Spans by length of step. b: one day (hours: three days; days: a month).
+// Spans by length of step; the first is all but the last value. b: one day (hours: three days; days: a month).
 func newMemory(step float64) memory {
 	d := day / step
 	var tau []float64
 	base := 0
 	switch {
 	case step <= 150:
-		tau, base = []float64{1, 3, 8, 25, 80, 300, d, 7 * d}, 6
+		tau, base = []float64{.4, 3, 8, 25, 80, 300, d, 7 * d}, 6
 	case step <= 900:
-		tau, base = []float64{1, 3, 8, 24, 72, d, 7 * d}, 5
+		tau, base = []float64{.4, 3, 8, 24, 72, d, 7 * d}, 5
 	case step <= 2700:
-		tau, base = []float64{1, 3, 8, 24, d, 7 * d}, 4
+		tau, base = []float64{.4, 3, 8, 24, d, 7 * d}, 4
 	case step <= day/4:
-		tau, base = []float64{1, 3, 8, 24, 72, 168}, 4
+		tau, base = []float64{.4, 3, 8, 24, 72, 168}, 4
 	default:
-		tau, base = []float64{1, 3, 7, 14, 30, 90}, 4
+		tau, base = []float64{.4, 3, 7, 14, 30, 90}, 4
 	}
 	return memory{tau: tau, s: make([]float64, len(tau)), base: base, damp: base + 1}
 }

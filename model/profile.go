@@ -58,11 +58,11 @@ func newProfile(step float64) profile {
 		p.levelSteps = 52
 	case step > day/2: // days
 		p.fine = newCycle(week, 7, step, .12, 1.5)
-		p.coarse = newCycle(year, 52, step, .15, 2)
+		p.coarse = newCycle(year, 52, step, .3, 1)
 		p.levelSteps = 180 * day / step
 	default:
 		p.fine = newCycle(day, 48, step, .12, 1.5)
-		p.coarse = newCycle(week, 168, step, .15, 2)
+		p.coarse = newCycle(week, 168, step, .2, 1)
 	}
 	return p
 }
