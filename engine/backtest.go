@@ -77,11 +77,11 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 		}
 		say("signals are not used yet", "file", o.Signals)
 	}
+	var planned map[string][]model.Event
 	if o.Events != "" {
-		if err := checkColumns(o.Events, "series", "kind", "start_utc", "end_utc", "announced_utc"); err != nil {
+		if planned, err = readEvents(o.Events); err != nil {
 			return err
 		}
-		say("events are not used yet", "file", o.Events)
 	}
 	bySeries := map[string][]int{}
 	for i, g := range origins {
@@ -113,7 +113,7 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 	for w := range workers {
 		wg.Go(func() {
 			for name := range work {
-				if err := backtestSeries(ctx, name, series[name], origins, bySeries[name], forecasts, breaches); err != nil {
+				if err := backtestSeries(ctx, name, series[name], planned[name], origins, bySeries[name], forecasts, breaches); err != nil {
 					errs[w] = fmt.Errorf("%s: series %q: %w", o.Series, name, err)
 					cancel()
 					return
@@ -153,7 +153,7 @@ feed:
 }
 
 // backtestSeries steps one series once and answers its origins on the way.
-func backtestSeries(ctx context.Context, name string, ticks []tick, origins []backtestOrigin, mine []int, forecasts, breaches []string) error {
+func backtestSeries(ctx context.Context, name string, ticks []tick, planned []model.Event, origins []backtestOrigin, mine []int, forecasts, breaches []string) error {
 	slices.SortStableFunc(mine, func(a, b int) int { return int(origins[a].unix - origins[b].unix) })
 	if len(ticks) < 2 {
 		return fmt.Errorf("%d values: a step cannot be inferred; give at least two rows", len(ticks))
@@ -170,6 +170,9 @@ func backtestSeries(ctx context.Context, name string, ticks []tick, origins []ba
 		StepSeconds: int(step), Location: time.UTC, Leads: leads, Levels: surgecast.Levels[:],
 		Horizons: horizons, Sustain: 1, Full: true,
 	})
+	for _, e := range planned { // the model itself ignores each until it was announced
+		m.Plan(e)
+	}
 	run := NewRunner(m, int(step))
 	columns := make([]int, len(backtestQuantiles))
 	for k, p := range backtestQuantiles {
@@ -335,6 +338,37 @@ func readOrigins(path string) ([]backtestOrigin, error) {
 		return nil, fmt.Errorf("%s: no origins after the header; there is nothing to forecast", path)
 	}
 	return out, nil
+}
+
+// readEvents reads planned events; kinds are numbered per series in the order of the file.
+func readEvents(path string) (map[string][]model.Event, error) {
+	rows, err := openRows(path, "series", "kind", "start_utc", "end_utc", "announced_utc")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string][]model.Event{}
+	kinds := map[string]int{}
+	count := map[string]int{}
+	for rows.Next() {
+		name := rows.field(0)
+		key := name + "\x00" + rows.field(1)
+		if _, ok := kinds[key]; !ok {
+			kinds[key] = count[name]
+			count[name]++
+		}
+		e := model.Event{Kind: kinds[key]}
+		for i, at := range []*int64{&e.Start, &e.End, &e.Announced} {
+			if *at, err = rows.time(2 + i); err != nil {
+				return nil, err
+			}
+		}
+		if e.End < e.Start {
+			return nil, rows.errorf("end_utc", "%s is before the start %s", rows.field(3), rows.field(2))
+		}
+		out[name] = append(out[name], e)
+	}
+	return out, rows.Err()
 }
 
 func checkColumns(path string, names ...string) error {

@@ -6,6 +6,7 @@
 // Let y be the count of a step and z = log(1+y). Everything below lives on the scale of z.
 //
 //	profile    S_t      what time of day and time of week usually bring             profile.go
+//	events     E        what planned events add to S around their start         events.go
 //	residual   r_t      z_t − S_t
 //	memories   s_k      exponential means of r over τ_k steps, short to a week      memory.go
 //	recent              the last values, running means, the same time yesterday     recent.go

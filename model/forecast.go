@@ -44,7 +44,7 @@ func (s *Series) Forecast(f *Forecast) {
 	f.Profile = f.Profile[:n]
 	for k := range f.Profile {
 		at := s.unix + int64(k*f.ProfileSteps)*int64(s.c.StepSeconds)
-		z := s.profile.at(s.clock.local(at)) + s.profile.level
+		z := s.usual(at) + s.profile.level
 		f.Profile[k] = math.Expm1(min(max(z, 0), s.ceiling))
 	}
 }

@@ -103,7 +103,7 @@ func (l *lead) slot(t int) []float64 {
 
 // predict makes the forecasts of step t at this lead, and files them when it is this lead's turn.
 func (s *Series) predict(l *lead, now float64) {
-	then := s.profile.at(s.clock.local(s.unix + int64(l.h)*int64(s.c.StepSeconds)))
+	then := s.usual(s.unix + int64(l.h)*int64(s.c.StepSeconds))
 	b := s.memory.b()
 	rDay := s.recent.ago(l.h, s.recent.perDay, b)
 	rWeek := s.recent.ago(l.h, s.recent.perWeek, b)

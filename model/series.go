@@ -43,6 +43,7 @@ type Series struct {
 
 	clock    wallClock
 	profile  profile
+	events   events
 	memory   memory
 	trend    trend
 	change   change
@@ -95,6 +96,7 @@ func New(c Config) *Series {
 	}
 	s.clock = wallClock{loc: c.Location}
 	s.profile = newProfile(step)
+	s.events = newEvents(step)
 	s.memory = newMemory(step)
 	s.change = newChange(step)
 	s.recent = newRecent(step)
@@ -132,7 +134,7 @@ func (s *Series) Step(unixSeconds int64, o Obs) {
 		s.take(min(y, largestCount), o)
 	}
 	s.look()
-	now := s.profile.at(s.clock.local(s.unix))
+	now := s.usual(s.unix)
 	for i := range s.leads {
 		s.predict(&s.leads[i], now)
 	}
@@ -155,8 +157,16 @@ func (s *Series) take(y float64, o Obs) {
 	s.mean += (y - s.mean) / min(float64(s.n), 5000)
 
 	local := s.clock.local(s.unix)
-	s.profile.learn(local, z, o.Bound, damp)
-	r := z - s.profile.at(local)
+	planned := s.events.at(s.unix, s.unix)
+	s.profile.learn(local, z-planned, o.Bound, damp)
+	r := z - s.profile.at(local) - planned
+	if len(s.events.list) > 0 {
+		if e := r - s.memory.b(); !o.Bound || e > 0 {
+			s.events.learn(s.unix, e)
+		}
+		s.events.forget(s.unix)
+		r = z - s.usual(s.unix)
+	}
 	s.memory.learn(r, o.Bound, damp)
 	s.trend.learn(r, o.Bound)
 	s.change.learn(z)
@@ -166,6 +176,15 @@ func (s *Series) take(y float64, o Obs) {
 	for i := range s.horizons {
 		s.watch(&s.horizons[i], s.demand, true, o.Bound)
 	}
+}
+
+// usual is S at a moment: the profile and the events known by now.
+func (s *Series) usual(unix int64) float64 {
+	v := s.profile.at(s.clock.local(unix))
+	if len(s.events.list) > 0 {
+		v += s.events.at(unix, s.unix)
+	}
+	return v
 }
 
 func (s *Series) miss() {
@@ -219,6 +238,7 @@ func (s *Series) snapshot(c *codec) {
 	c.num(&s.mean)
 	c.num(&s.demand)
 	s.profile.snapshot(c)
+	s.events.snapshot(c)
 	s.memory.snapshot(c)
 	s.trend.snapshot(c)
 	s.change.snapshot(c)

@@ -43,6 +43,7 @@ func (c *codec) num(x *float64) {
 	}
 	if len(c.buf) < 8 {
 		c.short = true
+		*x = 0
 		return
 	}
 	*x = math.Float64frombits(binary.LittleEndian.Uint64(c.buf))
@@ -62,9 +63,17 @@ func (c *codec) whole(x *int) {
 }
 
 func (c *codec) long(x *int64) {
-	f := math.Float64frombits(uint64(*x))
-	c.num(&f)
-	*x = int64(math.Float64bits(f))
+	if !c.reading {
+		c.buf = binary.LittleEndian.AppendUint64(c.buf, uint64(*x)) //nolint:gosec // bits, not a number
+		return
+	}
+	if len(c.buf) < 8 {
+		c.short = true
+		*x = 0
+		return
+	}
+	*x = int64(binary.LittleEndian.Uint64(c.buf)) //nolint:gosec // bits, not a number
+	c.buf = c.buf[8:]
 }
 
 func (s *Series) grid() uint64 {
