@@ -59,6 +59,12 @@ func chartOf(r *riskDoc, f *forecastDoc, c *capacityDoc) string {
 	}
 	d.top = max(headroomOverCapacity*capacity, headroomOverObserved*seen, 1)
 	reference := max(capacity, seen)
+	// The recommended capacity is shown where that does not press the rest flat.
+	if r := c.Recommendation; r != nil && c.RPMPerUnit != nil && r.WouldBeUnits != c.UnitsNow {
+		if want := float64(r.WouldBeUnits) * *c.RPMPerUnit; want <= maxBoundOverReference*reference {
+			d.top = max(d.top, 1.06*want)
+		}
+	}
 	cut := reference > 0 && bound > maxBoundOverReference*reference
 	if cut {
 		d.top = max(d.top, maxBoundOverReference*reference)
@@ -370,7 +376,7 @@ func (d *drawing) marks(r *riskDoc, f *forecastDoc) {
 // hollow below. Rows are counted from the capacity line, so none holds dots from both sides.
 func (d *drawing) peaks(r *riskDoc, capacity float64) {
 	left, yc := plotRight+wordsWidth, d.y(capacity)
-	d.line(plotRight, yc, chartWidth, yc, "capacity")
+	d.line(left, yc, chartWidth, yc, "capacity")
 	over := r.over()
 	rows := map[int]int{}
 	for i := len(r.PeakDots) - 1; i >= 0; i-- { // the dots come rising
