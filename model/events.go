@@ -15,9 +15,9 @@ type Event struct {
 // events adds to the profile what events of a kind usually do around their start:
 //
 //	S(t) = D(t) + W(t) + Σ_e E_kind(t − start_e)      E linear between knots, −2 h … +4.5 h
-//	E_i ← E_i + w_i γ (z − S − b),    γ = max(0.15, 1/(n+1)) / (steps a knot sees in one event)
+//	E_i ← E_i + w_i γ (z − S − s),    γ = max(0.15, 1/(n+1)) / (steps a knot sees in one event)
 //
-// with n the events of the kind so far and b the level of the day: the first event teaches half its
+// with n the events of the kind so far and s the level of the last hours: the first event teaches half its
 // shape, and from then on the known ones ahead are expected, whenever they are.
 type events struct {
 	step    float64

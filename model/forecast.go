@@ -11,21 +11,21 @@ type Forecast struct {
 }
 
 // profilePoints is how finely the usual course up to the longest lead is told.
-const profilePoints = 96
+const profilePoints = 48
 
 // Forecast fills f from the last step.
 func (s *Series) Forecast(f *Forecast) {
 	f.Q = fit(f.Q, len(s.leads), len(s.levels))
 	for i := range s.leads {
 		for k, z := range s.leads[i].q {
-			f.Q[i][k] = math.Expm1(z)
+			f.Q[i][k] = count(z)
 		}
 	}
 	f.MaxQ = fit(f.MaxQ, len(s.horizons), len(s.levels))
 	s.curves()
 	for i := range s.horizons {
 		for k := range s.levels {
-			v := math.Expm1(max(s.horizons[i].quantile(s.tailLogit[k]), 0))
+			v := count(max(s.horizons[i].quantile(s.tailLogit[k]), 0))
 			if k > 0 {
 				v = max(v, f.MaxQ[i][k-1])
 			}
@@ -45,9 +45,12 @@ func (s *Series) Forecast(f *Forecast) {
 	for k := range f.Profile {
 		at := s.unix + int64(k*f.ProfileSteps)*int64(s.c.StepSeconds)
 		z := s.usual(at) + s.profile.level
-		f.Profile[k] = math.Expm1(min(max(z, 0), s.ceiling))
+		f.Profile[k] = count(min(max(z, 0), s.ceiling))
 	}
 }
+
+// count is the value whose z is given: e^z − 1, at least 0.
+func count(z float64) float64 { return max(math.Exp(z)-1, 0) }
 
 func fit(m [][]float64, rows, columns int) [][]float64 {
 	if len(m) == rows && (rows == 0 || len(m[0]) == columns) {

@@ -34,6 +34,7 @@ type horizon struct {
 	z, lg    []float64 // curve: log(1+C) and logit P(M > C) on the grid of scores
 	centre   float64
 	sigma    float64
+	looked   int // step of which the above is true
 }
 
 // A window not yet over.
@@ -62,7 +63,7 @@ const (
 )
 
 func (s *Series) newHorizon(h int) horizon {
-	w := horizon{h: h, stride: strideOf(h), last: -1}
+	w := horizon{h: h, stride: strideOf(h, 8), last: -1, looked: -2}
 	for i := range s.leads {
 		if s.leads[i].h <= h {
 			w.last = i
@@ -100,8 +101,12 @@ func (s *Series) newHorizon(h int) horizon {
 
 func (w *horizon) slot(i int) []float64 { return w.ring[i*w.width : (i+1)*w.width] }
 
-// look works out envelope, centre, σ and the share of past scores for the forecasts of this step.
+// lookAhead works out envelope, centre, σ and the share of past scores for the forecasts of this step.
 func (s *Series) lookAhead(w *horizon) {
+	if w.looked == s.t {
+		return
+	}
+	w.looked = s.t
 	w.sigma = s.leads[w.last].sigma
 	if !s.c.Full {
 		w.centre = 0
@@ -164,16 +169,15 @@ func (s *Series) open(w *horizon) {
 	}
 	s.lookAhead(w)
 	e := w.slot((s.t / w.stride) % w.slots)
-	long := math.Log1p(s.recent.long())
 	e[windowMax], e[windowLow], e[windowKnown] = 0, 0, 0
-	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, long
+	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, s.long
 	e[windowState] = s.memory.fast() - s.profile.level
 	if !s.c.Full {
 		return
 	}
-	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), s.recent.long())
+	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), math.Exp(s.long)-1)
 	for i := range stackLevels {
-		l := s.logits(w, e[windowLevels+i], long)
+		l := s.logits(w, e[windowLevels+i], s.long)
 		copy(e[windowLevels+stackLevels+3*i:], l[:])
 	}
 	copy(e[windowRest:], w.envelope)

@@ -38,6 +38,10 @@ func newMemory(step float64) memory {
 
 func (m *memory) b() float64    { return m.s[m.base] }
 func (m *memory) fast() float64 { return m.s[1] }
+
+// hours is the memory next faster than b: the level around an event of a few hours.
+func (m *memory) hours() float64 { return m.s[m.base-1] }
+
 func (m *memory) eight() float64 {
 	return m.s[2]
 }

@@ -15,6 +15,7 @@ import "math"
 // equal ones, κ = 300/(300+n): below about a thousand steps equal weights are hard to beat.
 type mixture struct {
 	w, l, v, b []float64
+	logK       float64
 }
 
 const (
@@ -23,7 +24,7 @@ const (
 )
 
 func newMixture(k int) mixture {
-	m := mixture{w: make([]float64, k), l: make([]float64, k), v: make([]float64, k), b: make([]float64, k)}
+	m := mixture{w: make([]float64, k), l: make([]float64, k), v: make([]float64, k), b: make([]float64, k), logK: math.Log(float64(k))}
 	m.even()
 	return m
 }
@@ -39,8 +40,8 @@ func (m *mixture) even() {
 // observed; delta the discount.
 func (m *mixture) learn(loss []float64, n int, delta float64) {
 	k := len(m.w)
-	logK := math.Log(float64(k) + 1)
-	var a [numExperts]float64
+	logK := m.logK
+	var a, rate [numExperts]float64
 	top := math.Inf(-1)
 	for j := range m.w {
 		r := -min(max(loss[j], -5), 5)
@@ -52,12 +53,13 @@ func (m *mixture) learn(loss []float64, n int, delta float64) {
 			lift = m.b[j]
 		}
 		m.l[j] = m.l[j]*delta + .5*(r*(1-eta*r)+lift)
-		a[j] = math.Log(eta) + eta*m.l[j]
+		rate[j] = eta
+		a[j] = eta * m.l[j]
 		top = max(top, a[j])
 	}
 	sum := 0.
 	for j := range m.w {
-		a[j] = math.Exp(a[j] - top)
+		a[j] = rate[j] * math.Exp(a[j]-top)
 		sum += a[j]
 	}
 	if math.IsNaN(sum) || sum <= 0 {

@@ -8,7 +8,6 @@ func (s *Series) curves() {
 		return
 	}
 	s.risky = true
-	long := math.Log1p(s.recent.long())
 	for i := range s.horizons {
 		w := &s.horizons[i]
 		s.lookAhead(w)
@@ -29,7 +28,7 @@ func (s *Series) curves() {
 				z = max(z, w.z[k-1])
 			}
 			w.z[k] = z
-			least = min(least, w.stack.logit(s.logits(w, z, long)))
+			least = min(least, w.stack.logit(s.logits(w, z, s.long)))
 			w.lg[k] = least
 		}
 	}
@@ -104,10 +103,10 @@ func (s *Series) MaxQuantile(fromStep, toStep int, p float64) float64 {
 	a = min(a, b)
 	whole := s.windowZ(b, p)
 	if a == 1 {
-		return math.Expm1(whole)
+		return count(whole)
 	}
 	part, all := s.pointwise(a, b, p), s.pointwise(1, b, p)
-	return math.Expm1(max(min(part+max(whole-all, 0), whole), 0))
+	return count(max(min(part+max(whole-all, 0), whole), 0))
 }
 
 // windowZ is maxZ for any window 1..b: linear in log b between two horizons.

@@ -56,6 +56,7 @@ type Series struct {
 	mean3, mean8 float64
 	scaleInputs  [scaleFeatures]float64
 	demand       float64 // Z of this step
+	long         float64 // log(1 + highest Z of the last day)
 	scratch      []float64
 	risky        bool // risk curves are up to date
 }
@@ -161,7 +162,7 @@ func (s *Series) take(y float64, o Obs) {
 	s.profile.learn(local, z-planned, o.Bound, damp)
 	r := z - s.profile.at(local) - planned
 	if len(s.events.list) > 0 {
-		if e := r - s.memory.b(); !o.Bound || e > 0 {
+		if e := r - s.memory.hours(); !o.Bound || e > 0 {
 			s.events.learn(s.unix, e)
 		}
 		s.events.forget(s.unix)
@@ -199,6 +200,7 @@ func (s *Series) miss() {
 // look works out what all leads share.
 func (s *Series) look() {
 	s.ceiling = math.Log1p(5*s.maxSeen + 5)
+	s.long = math.Log1p(s.recent.long())
 	eight := 8
 	if s.c.StepSeconds <= 150 {
 		eight = 15
