@@ -169,6 +169,7 @@ func (s *Server) draw(c *gin.Context, page string, doc any) {
 	}
 	c.Header("Content-Security-Policy", plainCSP)
 	c.Header("Cache-Control", "no-store")
+	c.Header("Refresh", "30") // as the page says of itself; a meta tag would fail accessibility checks
 	c.Data(http.StatusOK, "text/html; charset=utf-8", b)
 }
 

@@ -100,7 +100,8 @@ const (
 //	alert → recovery            risk < p_hi/3 for 15 minutes and demand < 60 % of capacity; not before 10 minutes of alert
 //	over_capacity → recovery    under capacity for 5 minutes (→ alert while risk ≥ p_hi)
 //	recovery → alert            as above, and risk ≥ 1.5 × the risk at which the last alert ended
-//	recovery → calm             after 90 minutes (30 when it stayed under capacity), risk < p_hi/3
+//	recovery → calm             after 90 minutes under capacity (30 when it stayed under) and 30 of recovery, risk < p_hi/3
+//	recovery → watch            then, while risk(6 h) ≥ watch in 2 of 3 minutes
 //	cannot_tell →               what it was, within 30 minutes of silence; else judged from calm
 func Next(m Machine, in Evidence) (Machine, *surgecast.SurgeTransition) {
 	if m.State == "" {
@@ -219,7 +220,11 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 		if !m.UnderSince.IsZero() {
 			span, from = RecoveryAfterOver, m.UnderSince
 		}
-		if in.At.Sub(from) >= span && !(in.Risk >= low) {
+		// Long after the traffic went under, but only just out of an alert: still the shorter watch.
+		if in.At.Sub(from) >= span && in.At.Sub(m.Since) >= RecoveryAfterAlert && !(in.Risk >= low) {
+			if twoOfThree(m.Ready) {
+				return surgecast.StateWatch // the next one is in sight: the same episode goes on
+			}
 			return base(in)
 		}
 		return surgecast.StateRecovery
@@ -346,7 +351,7 @@ func (m Machine) WatchUntil() time.Time {
 	switch {
 	case m.State != surgecast.StateRecovery:
 		return time.Time{}
-	case !m.UnderSince.IsZero():
+	case !m.UnderSince.IsZero() && m.UnderSince.Add(RecoveryAfterOver).After(m.Since.Add(RecoveryAfterAlert)):
 		return m.UnderSince.Add(RecoveryAfterOver)
 	default:
 		return m.Since.Add(RecoveryAfterAlert)

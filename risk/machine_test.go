@@ -359,3 +359,36 @@ func TestTalk(t *testing.T) {
 		t.Errorf("4 mentions: %s", m.State)
 	}
 }
+
+// Over capacity until 14:00, alert again until 16:00: the 90 minutes since it went under are long gone, but the
+// recovery that begins at 16:00 is watched for its own 30 minutes; and while the next 6 hours hold a chance of 10 %
+// or more it ends in watch, the same episode, not in a calm that lasts two minutes.
+//
+// Fails when Next's recovery asks only for RecoveryAfterOver since UnderSince.
+func TestRecoveryOutlastsTheAlertBeforeIt(t *testing.T) {
+	start := time.Date(2026, 9, 24, 16, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		watch float64
+		want  surgecast.State
+	}{
+		{"nothing in sight", .01, surgecast.StateCalm},
+		{"the next one in sight", .15, surgecast.StateWatch},
+	} {
+		m := Machine{
+			State: surgecast.StateRecovery, Open: true, At: start, Since: start, OpenedAt: start.Add(-4 * time.Hour),
+			OverSince: start.Add(-3 * time.Hour), UnderSince: start.Add(-2 * time.Hour), Mark: .05,
+		}
+		for i := 1; i <= 31; i++ {
+			var tr *surgecast.SurgeTransition
+			at := start.Add(time.Duration(i) * time.Minute)
+			m, tr = Next(m, Evidence{At: at, Risk: .01, RiskWatch: c.watch, DemandRPM: 300, CapacityRPM: 1200})
+			if i < 30 && tr != nil {
+				t.Fatalf("%s: %s after %d minutes of recovery, want 30", c.name, m.State, i)
+			}
+		}
+		if m.State != c.want {
+			t.Errorf("%s: %s after 31 minutes, want %s", c.name, m.State, c.want)
+		}
+	}
+}

@@ -445,6 +445,10 @@ func (c *replayCmd) play(ctx context.Context, g *Global, p *player, r *recording
 			case <-time.After(time.Duration(float64(due.Sub(p.clock.Now())) / c.Speed)):
 			}
 		}
+		if len(m.traffic)+len(m.mentions) == 0 && t.Minute()%10 != 0 {
+			show.add(1) // nothing became known; silence is looked for every ten minutes
+			continue
+		}
 		if _, err := p.play(ctx, *m); err != nil {
 			return err
 		}
