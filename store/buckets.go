@@ -30,12 +30,13 @@ func (s *Store) Mentions(ctx context.Context, topicID, sourceID int64, from, to 
 	return s.mentions(ctx, []int64{topicID}, []int64{sourceID}, []time.Time{from}, to, asFirst)
 }
 
-// MentionsSince is Mentions for many series at once, series i from from[i] on and before until.
-func (s *Store) MentionsSince(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, until time.Time) ([]surgecast.MentionBucket, error) {
+// MentionsSince is Mentions for many series at once, series i from from[i] on and before until, one after
+// the other.
+func (s *Store) MentionsSince(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, until time.Time, asFirst bool) ([]surgecast.MentionBucket, error) {
 	if len(topicIDs) != len(from) || len(sourceIDs) != len(from) {
 		return nil, fmt.Errorf("reading mentions: %d topics, %d sources and %d beginnings", len(topicIDs), len(sourceIDs), len(from))
 	}
-	return s.mentions(ctx, topicIDs, sourceIDs, from, until, false)
+	return s.mentions(ctx, topicIDs, sourceIDs, from, until, asFirst)
 }
 
 func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error) {
@@ -46,11 +47,11 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 	// One snapshot for rows, closed minutes and revisions: a minute closed in between would turn from
 	// missing to zero without its counts.
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		feeds, err := readFeeds(ctx, tx, sourceIDs, slices.MinFunc(from, time.Time.Compare), to)
+		feeds, err := readFeeds(ctx, tx, distinct(sourceIDs), slices.MinFunc(from, time.Time.Compare), to)
 		if err != nil {
 			return err
 		}
-		counted, err := countedSince(ctx, tx, topicIDs)
+		counted, err := countedSince(ctx, tx, distinct(topicIDs))
 		if err != nil {
 			return err
 		}
@@ -96,6 +97,13 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 		return nil, fmt.Errorf("reading mentions of %d series: %w", len(from), err)
 	}
 	return out, nil
+}
+
+// distinct is each id once: many series share a source.
+func distinct(ids []int64) []int64 {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // feed is what is needed of a source to tell zero from missing.

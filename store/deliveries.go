@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"surgecast"
+	"surgecast/migrations"
 )
 
 const deliveryColumns = `id, account_id, webhook_id, site_id, type, sequence, body, status, attempts, created_at, expires_at, done_at`
@@ -245,4 +246,29 @@ func (s *Store) RetryDelivery(ctx context.Context, account int64, id string) err
 		return fmt.Errorf("retrying delivery %s: %w", id, err)
 	}
 	return nil
+}
+
+const (
+	requeueSQL = `UPDATE ` + migrations.RiverSchema + `.river_job SET state = 'available', scheduled_at = now() WHERE queue = $1 AND state = 'running'`
+	// The right to send instructions of a site to an endpoint is held by the delivery that was under way.
+	endDeliverLeasesSQL = `UPDATE lease SET expires_at = '-infinity' WHERE starts_with(name, 'deliver:')`
+)
+
+// RequeueDeliveries puts what a killed process was delivering back into the queue, to be sent at once under
+// the same ids, and answers how many they were. Only for a process that knows that no other delivers from
+// this database: the queue by itself waits until none could be.
+func (s *Store) RequeueDeliveries(ctx context.Context) (n int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, requeueSQL, deliverQueue)
+		if err != nil {
+			return err
+		}
+		n = int(tag.RowsAffected())
+		_, err = tx.Exec(ctx, endDeliverLeasesSQL)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("putting interrupted deliveries back into the queue: %w", err)
+	}
+	return n, nil
 }

@@ -44,7 +44,7 @@ func TestLeaseHasOneHolder(t *testing.T) {
 
 // Promise 8: a stale lease writes nothing, in every write of engine and ingest.
 //
-// Fails when checkLeases compares names only (take "AND l.epoch = n.epoch" out of checkLeasesSQL).
+// Fails when checkLeases does not compare what it found with what was given (its last "if").
 func TestPromise8StaleLeaseWritesNothing(t *testing.T) {
 	s, pool := open(t)
 	ctx := t.Context()

@@ -66,7 +66,7 @@ func TestZeroIsNotMissing(t *testing.T) {
 	// A second source that listened all the while makes no zero in the first.
 	other := must[surgecast.Source](t)(s.EnsureSource(ctx, aSource("hn", surgecast.Increments)))
 	ok(t, s.MarkSourceMinutes(ctx, other.ID, minute(0), minute(9), true, minute(9)))
-	both, err := s.MentionsSince(ctx, []int64{topic.ID, topic.ID}, []int64{other.ID, src.ID}, []time.Time{minute(6), minute(4)}, minute(8))
+	both, err := s.MentionsSince(ctx, []int64{topic.ID, topic.ID}, []int64{other.ID, src.ID}, []time.Time{minute(6), minute(4)}, minute(8), false)
 	ok(t, err)
 	if diff := cmp.Diff([]float64{0, 0, 0, -1, 7, -1}, values(both)); diff != "" {
 		t.Errorf("two series (-want +got):\n%s", diff)

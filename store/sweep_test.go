@@ -84,7 +84,7 @@ func wholeSweep(site surgecast.Site, sequence int64, origin time.Time) surgecast
 // Promise 3: a transition, its recommendation and its deliveries commit together. The delivery, which is
 // among the last things written, is made to fail; nothing else may be left.
 //
-// Fails when SaveSweep calls saveTransitions and saveSurges in a transaction of their own (s.inTx).
+// Fails when SaveSweep calls saveSurges in a transaction of its own (s.inTx).
 func TestPromise3SweepCommitsWhole(t *testing.T) {
 	s, pool := open(t)
 	ctx := t.Context()
@@ -292,5 +292,35 @@ func TestMessagesReachThoseWhoAsked(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]bool{"all": true, "this type": true, "this site": true}, told); diff != "" {
 		t.Errorf("who was told (-want +got):\n%s", diff)
+	}
+}
+
+// A killed process leaves its job marked as running and its right to send taken: the next one need not wait
+// for either to lapse. Fails when: requeueSQL leaves the state alone.
+func TestRequeueDeliveries(t *testing.T) {
+	s, pool := open(t)
+	hook := must[surgecast.Webhook](t)(s.CreateWebhook(t.Context(), surgecast.Webhook{ID: surgecast.NewID("whk_"), AccountID: 1, URL: "https://example.com/", Secrets: [][]byte{{1}}, CreatedAt: t0}))
+	d := must[surgecast.Delivery](t)(s.EnqueueTest(t.Context(), 1, hook.ID, t0))
+	change(t, pool, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now()`)
+	if _, mine, err := s.AcquireLease(t.Context(), "deliver:"+hook.ID+":1", d.ID, time.Minute); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if _, mine, err := s.AcquireLease(t.Context(), "shard:1", "other", time.Minute); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if n, err := s.RequeueDeliveries(t.Context()); n != 1 || err != nil {
+		t.Errorf("RequeueDeliveries = %d, %v, want the one interrupted", n, err)
+	}
+	if got := ask[string](t, pool, `SELECT state::text FROM river.river_job`); got != "available" {
+		t.Errorf("the job is %s, want available", got)
+	}
+	if _, mine, err := s.AcquireLease(t.Context(), "deliver:"+hook.ID+":1", "dlv_next", time.Minute); err != nil || !mine {
+		t.Errorf("the right to send is still taken: %v, %v", mine, err)
+	}
+	if _, mine, _ := s.AcquireLease(t.Context(), "shard:1", "third", time.Minute); mine {
+		t.Error("a lease of another kind was ended, too")
+	}
+	if n, err := s.RequeueDeliveries(t.Context()); n != 0 || err != nil {
+		t.Errorf("again: %d, %v, want none", n, err)
 	}
 }
