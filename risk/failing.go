@@ -26,6 +26,12 @@ func failingLimit(usual float64) float64 {
 	return max(failingTimes*usual, failingLeast)
 }
 
+// ErrorsBeyondUsual reports whether a minute's errors are beyond their usual share: share and usual of the
+// requests, errors a minute. Whether a segment fails takes two of three such minutes without overload.
+func ErrorsBeyondUsual(share, usual, errors float64) bool {
+	return share > failingLimit(usual) && errors >= failingErrors
+}
+
 // nextFailing judges a segment's errors:
 //
 //	calm → failing        share > 3 × usual (at least 2 %, at least 5 errors) in 2 of 3 minutes, demand < 90 % of capacity
@@ -50,8 +56,7 @@ func (m Machine) nextFailing(in Evidence) (Machine, *surgecast.SurgeTransition) 
 		}
 	}
 	loaded := in.CapacityRPM > 0 && (in.DemandRPM >= failingLoad*in.CapacityRPM)
-	limit := failingLimit(in.UsualErrorShare)
-	m.Bad = vote(m.Bad, !loaded && in.ErrorShare > limit && in.Errors >= failingErrors)
+	m.Bad = vote(m.Bad, !loaded && ErrorsBeyondUsual(in.ErrorShare, in.UsualErrorShare, in.Errors))
 
 	switch state {
 	case surgecast.StateFailing:
