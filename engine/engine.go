@@ -34,11 +34,12 @@ type Store interface {
 	TrafficFrontiers(ctx context.Context) (map[int64]surgecast.Frontier, error)
 	TrafficSince(ctx context.Context, siteIDs []int64, from []time.Time, until time.Time) ([]surgecast.TrafficMinute, error)
 	MentionFrontiers(ctx context.Context) ([]surgecast.Frontier, error)
-	Mentions(ctx context.Context, topicID, sourceID int64, from, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error)
+	MentionsSince(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, until time.Time, asFirst bool) ([]surgecast.MentionBucket, error)
 
 	SaveSweep(ctx context.Context, s surgecast.Sweep) error
 	States(ctx context.Context, prefix string) ([]surgecast.ModelState, error)
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
+	OpenSurges(ctx context.Context) ([]surgecast.Surge, error)
 
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (surgecast.Lease, bool, error)
 	RenewLeases(ctx context.Context, leases []surgecast.Lease, ttl time.Duration) (lost []surgecast.Lease, err error)
@@ -104,7 +105,7 @@ type Engine struct {
 	heard     map[int64][]surgecast.Frontier  // by topic: how far each source has come
 	tracks    map[trackKey]*track
 	talks     map[talkKey]*talk
-	resting   map[string]time.Time // series that failed, until when they are left alone
+	resting   map[string]time.Time // series that were put aside, until when they are left alone
 }
 
 // New makes an engine; it reads and writes nothing before the first sweep.
@@ -161,8 +162,8 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.loaded {
-		return nil
+	if !e.loaded || len(e.leases) == 0 {
+		return nil // a stand-by has nothing to store and nothing to give back
 	}
 	sw := surgecast.Sweep{Leases: e.held(), At: e.cfg.Clock()}
 	for _, t := range e.tracks {
@@ -207,7 +208,7 @@ func shardOf(id int64) int { return int(uint64(id) % Shards) } //nolint:gosec //
 // lease takes what is free and renews what is held. Losing one means another process has taken over
 // some series, so everything computed is forgotten.
 func (e *Engine) lease(ctx context.Context) error {
-	if len(e.leases) == Shards && time.Since(e.renewed) < leaseRenew {
+	if time.Since(e.renewed) < leaseRenew {
 		return nil
 	}
 	if len(e.leases) > 0 {
@@ -275,7 +276,7 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("reading which topics feed which sites: %w", err)
 	}
-	e.reindex(links)
+	relinked := e.reindex(links)
 	e.sites = make(map[int64]surgecast.Site, len(sites))
 	frozen := map[int64]bool{}
 	for _, s := range sites {
@@ -304,11 +305,17 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 	for _, o := range overrides {
 		e.overrides[o.SiteID] = o
 	}
-	for k := range e.tracks {
-		if s, ok := e.sites[k.site]; ok {
-			e.tracks[k].site = s
-		} else {
+	for k, t := range e.tracks {
+		s, ok := e.sites[k.site]
+		if !ok {
 			delete(e.tracks, k)
+			continue
+		}
+		t.site = s
+		if relinked[k.site] && k.segment == surgecast.TotalSegment {
+			if e.tracks[k], err = e.remodelled(ctx, t); err != nil {
+				return err
+			}
 		}
 	}
 	for k := range e.talks {

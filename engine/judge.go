@@ -36,7 +36,7 @@ const gridPoints = 24
 
 // judge forecasts at the track's new origin, says what it means, and adds what is to be committed.
 func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome) {
-	before := t.run.Lead1
+	before := slices.Clone(t.run.Lead1) // forecast writes the new one over it
 	f := t.forecast(now)
 	f.Fed = fed
 	risk.Assess(t.site, &f, now)
@@ -143,15 +143,18 @@ func (t *track) riskGrid(f *surgecast.SiteForecast) (grid []float64, r [][]float
 // recommend asks capacity for the units, with people's words on them.
 func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) surgecast.Recommendation {
 	delay := max(0, int(math.Round(now.Sub(f.Origin.Add(time.Minute)).Minutes())))
+	window := func(from, to int, p float64) float64 {
+		return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+	}
+	without := func(from, to int, p float64) float64 {
+		return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+	}
+	if with := window; t.complaint(f) {
+		window = func(from, to int, p float64) float64 { return min(with(from, to, p), without(from, to, p)) }
+	}
 	in := capacity.Input{
 		Profile: t.site.Capacity, Mode: t.site.Mode, Now: f.IssuedAt, DemandNowRPM: f.DemandRPM, UnitsNow: t.run.Units,
-		WindowMaxRPM: func(from, to int, p float64) float64 {
-			return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
-		},
-		TrafficConfirms: t.confirms(f),
-		WithoutMentions: func(from, to int, p float64) float64 {
-			return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
-		},
+		WindowMaxRPM: window, TrafficConfirms: t.confirms(f), WithoutMentions: without,
 		Previous: t.run.Last, Trail: t.run.Judge.Trail,
 		Frozen: e.frozen[t.site.AccountID], ExtraUnitHoursToday: t.extraToday(now),
 	}
@@ -172,6 +175,27 @@ func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) s
 // what is usual at this time. Before, mentions alone may lift the floor only so far.
 func (t *track) confirms(f *surgecast.SiteForecast) bool {
 	return len(f.ProfileRPM) == 0 || f.DemandRPM >= 1.25*f.ProfileRPM[0]
+}
+
+// complaintLasts is how long after a failure talk is still taken to be about it.
+const complaintLasts = time.Hour
+
+// complaint reports whether what is said now may be about an outage: people ask "is it down?" and bring
+// no visits. Errors beyond their usual share say so, and a site that turns visits away at a demand no
+// higher than usual. Units then follow the traffic; more units would serve nobody.
+func (t *track) complaint(f *surgecast.SiteForecast) bool {
+	// A site near its capacity with more visitors than usual has its errors from them.
+	loaded := f.CapacityRPM > 0 && f.DemandRPM >= .9*f.CapacityRPM && t.confirms(f)
+	for name, e := range t.run.Errors {
+		if !loaded && risk.ErrorsBeyondUsual(e.Now, e.Usual, e.Now*e.Requests) || t.run.Judge.Fail[name].State == surgecast.StateFailing {
+			t.run.FailedAt = t.run.Origin
+		}
+	}
+	if !t.run.FailedAt.IsZero() && t.run.Origin.Sub(t.run.FailedAt) <= complaintLasts {
+		return true
+	}
+	n := len(t.run.Bounds)
+	return n > 0 && t.run.Bounds[n-1] && !t.confirms(f)
 }
 
 // extraToday books the unit-hours asked for above the configured units since the last sweep and tells
@@ -368,6 +392,10 @@ func (e *Engine) announceUnits(t *track, f *surgecast.SiteForecast, now time.Tim
 	})
 }
 
+// stillNews is how long ago a silence may have begun and still be told: an import of last year is not a
+// source that has just died.
+const stillNews = 24 * time.Hour
+
 // silence notices that a site's numbers have stopped: once, not every sweep.
 func (e *Engine) silence(t *track, now time.Time, o *outcome) {
 	if t.run.Origin.IsZero() || t.run.Silent || now.Sub(t.run.Origin.Add(time.Minute)) < risk.SilentAfter {
@@ -379,7 +407,6 @@ func (e *Engine) silence(t *track, now time.Time, o *outcome) {
 	ev := risk.Evidence{At: now, NoData: true, DemandRPM: math.NaN(), Risk: math.NaN(), RiskWatch: math.NaN(), CapacityRPM: t.capacityRPM()}
 	m, tr := risk.Next(was, ev)
 	j.Load = finite(m)
-	typ := surgecast.TypeForecastStale
 	var kept surgecast.Recommendation
 	if t.run.Last != nil {
 		kept = *t.run.Last
@@ -392,9 +419,9 @@ func (e *Engine) silence(t *track, now time.Time, o *outcome) {
 		o.addSurge(*s)
 		o.transitions = append(o.transitions, *tr)
 	}
-	if t.key.segment == surgecast.TotalSegment {
+	if t.key.segment == surgecast.TotalSegment && now.Sub(t.run.Origin) <= stillNews {
 		o.messages = append(o.messages, surgecast.Message{
-			AccountID: t.site.AccountID, SiteID: t.site.ID, Type: typ, Timestamp: now,
+			AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeForecastStale, Timestamp: now,
 			Data: surgeData{Schema: 1, Site: t.site.Slug, State: surgecast.StateCannotTell, From: was.State, At: t.run.Origin, Headline: v.Headline, Sentence: v.Sentence, Simulated: t.site.Simulated, UnitsNow: t.unitsNow()},
 		})
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ func (e *Engine) Sweep(ctx context.Context, now time.Time) (Result, error) {
 	res, err := e.sweep(ctx, now)
 	if err != nil {
 		e.forget()
+		e.renewed = time.Time{} // it may have been the leases
 		return Result{}, err
 	}
 	if e.cfg.Published != nil && (len(res.Forecasts) > 0 || len(res.Transitions) > 0) {
@@ -28,6 +30,9 @@ func (e *Engine) Sweep(ctx context.Context, now time.Time) (Result, error) {
 
 func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err := e.lease(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := e.listen(ctx); err != nil {
 		return Result{}, err
 	}
 	if err := e.reload(ctx, now); err != nil {
@@ -109,75 +114,123 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading how far traffic has come: %w", err)
 	}
-	var ids []int64
-	var from []time.Time
+	ended := now.Add(-time.Minute) // a minute that began later has not ended by this clock
+	var news []news
+	var jobs []*track
 	for id, s := range e.sites {
 		f, ok := frontiers[id]
 		if !ok {
 			continue
 		}
+		if f.Last.After(ended) {
+			f.Last = ended.Truncate(time.Minute)
+		}
+		n := newsOf(id, f)
 		for _, seg := range judgedSegments(s) {
-			if k := (trackKey{id, seg}); e.tracks[k] == nil && !e.resting[k.modelName()].After(now) {
-				e.tracks[k] = newTrack(s, seg, len(e.links[id]) > 0)
+			t, err := e.trackOf(ctx, s, seg, now)
+			if err != nil {
+				return nil, err
 			}
-		}
-		t := e.tracks[trackKey{id, surgecast.TotalSegment}]
-		if t == nil {
-			continue
-		}
-		start := t.run.Origin.Add(time.Minute)
-		if t.run.Origin.IsZero() {
-			start = f.First
-			if h := f.Last.AddDate(0, 0, -e.cfg.HistoryDays); start.Before(h) {
-				start = h
+			if t == nil {
+				continue // put aside
 			}
-		}
-		if f.Last.Before(start) || f.Last.Add(time.Minute).After(now) && !f.Last.Add(time.Minute).Equal(now) {
-			continue // nothing new, or the newest minute has not ended by this clock
-		}
-		ids, from = append(ids, id), append(from, start)
-	}
-	sort.Sort(byID{ids, from})
-
-	rows := map[int64][]surgecast.TrafficMinute{}
-	if len(ids) > 0 {
-		all, err := e.cfg.Store.TrafficSince(ctx, ids, from, now)
-		if err != nil {
-			return nil, fmt.Errorf("reading new traffic: %w", err)
-		}
-		for _, r := range all {
-			if !r.Minute.Add(time.Minute).After(now) {
-				rows[r.SiteID] = append(rows[r.SiteID], r)
-			}
-		}
-	}
-
-	var jobs []*track
-	for k, t := range e.tracks {
-		if _, ok := e.sites[k.site]; ok {
 			jobs = append(jobs, t)
+			start := t.run.Origin.Add(time.Minute)
+			if t.run.Origin.IsZero() {
+				start = latest(f.First, f.Last.AddDate(0, 0, -e.cfg.HistoryDays))
+			}
+			if start.Before(n.from) {
+				n.from = start
+			}
+		}
+		if !f.Last.Before(n.from) {
+			news = append(news, n)
 		}
 	}
+	sort.Slice(news, func(i, j int) bool { return news[i].site < news[j].site })
 	sort.Slice(jobs, func(i, j int) bool {
 		a, b := jobs[i].key, jobs[j].key
 		return a.site < b.site || a.site == b.site && a.segment < b.segment
 	})
-	// A topic whose minute is not in yet is not waited for: the series goes on without it.
-	talk := map[int64]map[int64][]float64{}
-	for i, id := range ids {
-		if len(e.links[id]) > 0 && len(rows[id]) > 0 {
-			if talk[id], err = e.talkOf(ctx, id, from[i], now); err != nil {
-				return nil, err
+
+	var out []outcome
+	read := map[int64]bool{}
+	for len(news) > 0 {
+		part := atOnce(news)
+		news = news[len(part):]
+		rows, talk, err := e.readSites(ctx, part, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range part {
+			read[n.site] = true
+		}
+		mine := slices.DeleteFunc(slices.Clone(jobs), func(t *track) bool { return rows[t.key.site] == nil })
+		out = append(out, e.advanceAll(mine, now, rows, talk)...)
+		for _, n := range part {
+			if rows[n.site] == nil { // only incomplete minutes
+				read[n.site] = false
 			}
 		}
 	}
+	still := slices.DeleteFunc(jobs, func(t *track) bool { return read[t.key.site] })
+	return append(out, e.advanceAll(still, now, nil, nil)...), nil
+}
+
+// news is a site whose minutes from..last are to be read.
+type news struct {
+	site       int64
+	from, last time.Time
+}
+
+// newsOf starts after the frontier: nothing is new until a track says so.
+func newsOf(site int64, f surgecast.Frontier) news {
+	return news{site, f.Last.Add(time.Minute), f.Last}
+}
+
+// minutesAtOnce bounds what one read holds in memory: a fresh install may have weeks of many sites.
+const minutesAtOnce = 100_000
+
+func atOnce(all []news) []news {
+	n := 0
+	for i, x := range all {
+		n += int(x.last.Sub(x.from).Minutes()) + 1
+		if n >= minutesAtOnce {
+			return all[:i+1]
+		}
+	}
+	return all
+}
+
+// readSites reads new traffic and what was said of its linked topics. A topic whose minute is not in yet
+// is not waited for: the series goes on without it.
+func (e *Engine) readSites(ctx context.Context, part []news, now time.Time) (map[int64][]surgecast.TrafficMinute, map[int64]map[int64][]float64, error) {
+	ids, from := make([]int64, len(part)), make([]time.Time, len(part))
+	for i, n := range part {
+		ids[i], from[i] = n.site, n.from
+	}
+	all, err := e.cfg.Store.TrafficSince(ctx, ids, from, now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading new traffic: %w", err)
+	}
+	rows := map[int64][]surgecast.TrafficMinute{}
+	for _, r := range all {
+		if r.Complete && !r.Minute.Add(time.Minute).After(now) {
+			rows[r.SiteID] = append(rows[r.SiteID], r)
+		}
+	}
+	talk, err := e.talkOf(ctx, ids, from, now)
+	return rows, talk, err
+}
+
+func (e *Engine) advanceAll(jobs []*track, now time.Time, rows map[int64][]surgecast.TrafficMinute, talk map[int64]map[int64][]float64) []outcome {
 	out := make([]outcome, len(jobs))
 	e.parallel(len(jobs), func(i int) {
 		out[i] = e.guarded(outcome{name: jobs[i].key.modelName(), track: jobs[i].key, site: true}, func() outcome {
 			return e.advance(jobs[i], now, rows[jobs[i].key.site], talk[jobs[i].key.site])
 		})
 	})
-	return out, nil
+	return out
 }
 
 // judgedSegments are the series a site has: the total, and each segment with a capacity of its own.
@@ -201,22 +254,19 @@ func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute
 	minutes := gather(rows)
 	var fed []surgecast.Fed
 	caughtUp := 0
+	keep := func(f surgecast.Fed) {
+		caughtUp++
+		if caughtUp <= ledgerFed {
+			fed = append(fed, f)
+		}
+	}
 	for i := range minutes {
 		m := &minutes[i]
 		if !t.run.Origin.IsZero() && !m.at.After(t.run.Origin) {
-			continue
+			continue // late: what came after it has been forecast from already
 		}
-		if !t.run.Origin.IsZero() {
-			for at := t.run.Origin.Add(time.Minute); at.Before(m.at); at = at.Add(time.Minute) {
-				fed = append(fed, t.step(at, nil, talk[at.Unix()], e.cfg.Hypothetical))
-				caughtUp++
-			}
-		}
-		fed = append(fed, t.step(m.at, m, talk[m.at.Unix()], e.cfg.Hypothetical))
-		caughtUp++
-		if len(fed) > ledgerFed {
-			fed = fed[:0]
-		}
+		t.skipTo(m.at, talk, e.cfg.Hypothetical, keep)
+		keep(t.step(m.at, m, talk[m.at.Unix()], e.cfg.Hypothetical))
 	}
 	if caughtUp == 0 {
 		e.silence(t, now, &o)
@@ -276,16 +326,4 @@ func (e *Engine) guarded(failed outcome, f func() outcome) (o outcome) {
 		}
 	}()
 	return f()
-}
-
-type byID struct {
-	ids  []int64
-	from []time.Time
-}
-
-func (b byID) Len() int           { return len(b.ids) }
-func (b byID) Less(i, j int) bool { return b.ids[i] < b.ids[j] }
-func (b byID) Swap(i, j int) {
-	b.ids[i], b.ids[j] = b.ids[j], b.ids[i]
-	b.from[i], b.from[j] = b.from[j], b.from[i]
 }

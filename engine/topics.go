@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type talk struct {
 	run    talkRunning
 	dirty  bool      // something happened since the last snapshot
 	snapAt time.Time // newest bucket in the last snapshot
+	began  time.Time // … before the first one: newest bucket when it was first looked at
 }
 
 // voice is what one source says of a topic.
@@ -31,8 +33,11 @@ type voice struct {
 	alarm  *model.Alarm
 	origin time.Time
 	fc     model.Forecast
-	usual  float64 // usual mentions of the next bucket, before it came
-	level  float64 // fast mean of mentions a bucket
+	usual  float64   // usual mentions of the next bucket, before it came
+	was    float64   // … and of the last one
+	level  float64   // fast mean of mentions a bucket
+	severe float64   // worst alarm not judged yet, 0: none
+	rang   time.Time // bucket of that alarm
 }
 
 // talkRunning is what a topic remembers beside its models.
@@ -52,7 +57,10 @@ type voiceBlob struct {
 	Model  []byte    `json:"model"`
 	Alarm  []byte    `json:"alarm"`
 	Usual  float64   `json:"usual"`
+	Was    float64   `json:"was"`
 	Level  float64   `json:"level"`
+	Severe float64   `json:"severe"`
+	Rang   time.Time `json:"rang"`
 }
 
 // levelMinutes is the time constant of a topic's present level: what "now" means against the usual.
@@ -86,120 +94,206 @@ func headline(s surgecast.Source) bool {
 	return s.Kind == surgecast.SourcePosts || s.Kind == surgecast.SourcePush
 }
 
-// step takes one bucket in and answers how unusual it is.
-func (v *voice) step(b surgecast.MentionBucket) risk.TalkEvidence {
+// step takes one bucket in.
+func (v *voice) step(b surgecast.MentionBucket) {
 	v.series.Step(b.Minute.Unix(), model.Obs{Value: b.Raw, Missing: b.Missing})
 	v.origin = b.Minute
-	e := risk.TalkEvidence{At: b.Minute, Missing: b.Missing}
 	if b.Missing {
 		v.alarm.Step(math.NaN())
-		return e
+		return
 	}
-	e.Severity, e.Emit = v.alarm.Step(b.Raw)
-	a := 1 - math.Exp(-float64(max(1, v.source.StepSeconds))/60/levelMinutes)
+	if severity, emit := v.alarm.Step(b.Raw); emit && (severity > v.severe || b.Minute.Sub(v.rang) > heardWithin) {
+		v.severe, v.rang = severity, b.Minute
+	}
 	if v.series.N() == 1 {
 		v.level = b.Raw
 	}
-	v.level += a * (b.Raw - v.level)
-	e.Level, e.Usual = v.level, v.usual
+	v.level += (1 - math.Exp(-v.seconds()/60/levelMinutes)) * (b.Raw - v.level)
+	v.was = v.usual
 	v.series.Forecast(&v.fc)
 	v.usual = v.fc.Profile[0]
-	return e
+}
+
+func (v *voice) seconds() float64 { return float64(max(1, v.source.StepSeconds)) }
+
+// heardWithin is how far one source may lag behind another and still be added to it.
+const heardWithin = 15 * time.Minute
+
+// evidence is what the sources of a topic's headline say together at a bucket: their levels added, the
+// worst alarm of any. A source that lags counts with what it said last; one that has stopped does not.
+// Levels are of a bucket of the finest source.
+func (t *talk) evidence(at time.Time) risk.TalkEvidence {
+	ev := risk.TalkEvidence{At: at}
+	finest := math.Inf(1)
+	for _, v := range t.voices {
+		if headline(v.source) {
+			finest = min(finest, v.seconds())
+		}
+	}
+	for _, id := range t.order() {
+		v := t.voices[id]
+		if !headline(v.source) || v.series.N() == 0 || at.Sub(v.origin) > max(heardWithin, 2*time.Duration(v.seconds())*time.Second) {
+			continue
+		}
+		ev.Level += v.level * finest / v.seconds()
+		ev.Usual += v.was * finest / v.seconds()
+		if v.severe > 0 && at.Sub(v.rang) <= heardWithin {
+			ev.Severity, ev.Emit = max(ev.Severity, v.severe), true
+		}
+	}
+	return ev
+}
+
+// order is the sources by id: sums of floating point depend on it.
+func (t *talk) order() []int64 {
+	ids := make([]int64, 0, len(t.voices))
+	for id := range t.voices {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // sweepTopics steps the series of topics that have moved on.
 func (e *Engine) sweepTopics(ctx context.Context, now time.Time) ([]outcome, error) {
-	frontiers, err := e.cfg.Store.MentionFrontiers(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading how far mentions have come: %w", err)
-	}
-	work := map[int64][]surgecast.Frontier{}
-	e.heard = map[int64][]surgecast.Frontier{}
-	for _, f := range frontiers {
-		e.heard[f.TopicID] = append(e.heard[f.TopicID], f)
-		topic, ok := e.topics[f.TopicID]
-		if !ok {
-			continue
+	ids := make([]int64, 0, len(e.topics))
+	for id := range e.topics {
+		if len(e.heard[id]) > 0 {
+			ids = append(ids, id)
 		}
+	}
+	slices.Sort(ids)
+	var work []stretch
+	for _, id := range ids {
+		part, err := e.unheard(ctx, id, now)
+		if err != nil {
+			return nil, err
+		}
+		work = append(work, part...)
+	}
+	// Whole topics at a time: their sources are judged together.
+	var out []outcome
+	said := map[int64][]surgecast.MentionBucket{}
+	var topics []int64
+	n := 0
+	hear := func() {
+		part := make([]outcome, len(topics))
+		e.parallel(len(topics), func(i int) {
+			id := topics[i]
+			part[i] = e.guarded(outcome{name: talkName(id), talk: talkKey(id)}, func() outcome {
+				return e.hear(e.talks[talkKey(id)], said[id], now)
+			})
+		})
+		out = append(out, part...)
+		said, topics, n = map[int64][]surgecast.MentionBucket{}, nil, 0
+	}
+	err := e.readTalk(ctx, work, func(i int, bs []surgecast.MentionBucket) error {
+		w := work[i]
+		if len(topics) == 0 || topics[len(topics)-1] != w.topic {
+			if n >= bucketsAtOnce {
+				hear()
+			}
+			topics = append(topics, w.topic)
+		}
+		t := e.talks[talkKey(w.topic)]
+		bs = fill(bs, t.voices[w.source].origin, w.step)
+		said[w.topic] = append(said[w.topic], bs...)
+		n += len(bs)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	hear()
+	return out, nil
+}
+
+// unheard are the buckets of a topic that have become known since it was last stepped.
+func (e *Engine) unheard(ctx context.Context, id int64, now time.Time) ([]stretch, error) {
+	t, err := e.talkOfTopic(ctx, id, now)
+	if err != nil || t == nil {
+		return nil, err
+	}
+	var out []stretch
+	for _, f := range e.heard[id] {
 		src, ok := e.sources[f.SourceID]
 		if !ok {
 			continue
 		}
-		if e.resting[talkName(f.TopicID)].After(now) {
-			continue
+		v := t.voices[f.SourceID]
+		if v == nil {
+			v = newVoice(src)
+			t.voices[f.SourceID] = v
 		}
-		if t := e.talks[talkKey(f.TopicID)]; t != nil {
-			t.topic = topic
-			if v := t.voices[f.SourceID]; v != nil && !f.Last.After(v.origin) {
-				continue
+		s := stretch{topic: id, source: f.SourceID, last: f.Last, step: time.Duration(v.seconds()) * time.Second}
+		if ended := now.Add(-s.step); s.last.After(ended) {
+			s.last = ended
+		}
+		s.from = v.origin.Add(s.step)
+		if v.origin.IsZero() {
+			s.from = f.First
+			if h := s.last.AddDate(0, 0, -e.cfg.HistoryDays); s.from.Before(h) { // on the source's own grid
+				s.from = s.from.Add(h.Sub(s.from).Truncate(s.step))
 			}
 		}
-		if f.Last.Add(time.Duration(src.StepSeconds) * time.Second).After(now) {
-			f.Last = now.Add(-time.Duration(src.StepSeconds) * time.Second)
-		}
-		work[f.TopicID] = append(work[f.TopicID], f)
-	}
-	ids := make([]int64, 0, len(work))
-	for id := range work {
-		ids = append(ids, id)
-		if e.talks[talkKey(id)] == nil {
-			e.talks[talkKey(id)] = &talk{topic: e.topics[id], voices: map[int64]*voice{}}
+		if !s.last.Before(s.from) {
+			out = append(out, s)
 		}
 	}
-	sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
-	out := make([]outcome, len(ids))
-	e.parallel(len(ids), func(i int) {
-		t := e.talks[talkKey(ids[i])]
-		out[i] = e.guarded(outcome{name: talkName(ids[i]), talk: talkKey(ids[i])}, func() outcome { return e.hear(ctx, t, work[ids[i]], now) })
-	})
 	return out, nil
 }
 
 // hear steps one topic through what its sources have said since.
-func (e *Engine) hear(ctx context.Context, t *talk, frontiers []surgecast.Frontier, now time.Time) outcome {
+func (e *Engine) hear(t *talk, buckets []surgecast.MentionBucket, now time.Time) outcome {
 	o := outcome{name: talkName(t.topic.ID), talk: talkKey(t.topic.ID)}
-	var buckets []surgecast.MentionBucket
-	for _, f := range frontiers {
-		v := t.voices[f.SourceID]
-		if v == nil {
-			v = newVoice(e.sources[f.SourceID])
-			t.voices[f.SourceID] = v
-		}
-		step := time.Duration(v.source.StepSeconds) * time.Second
-		from := v.origin.Add(step)
-		if v.origin.IsZero() {
-			from = f.First
-			if h := f.Last.AddDate(0, 0, -e.cfg.HistoryDays); from.Before(h) {
-				from = h
-			}
-		}
-		bs, err := e.cfg.Store.Mentions(ctx, f.TopicID, f.SourceID, from, f.Last.Add(time.Second), true)
-		if err != nil {
-			o.err = fmt.Errorf("reading mentions: %w", err)
-			return o
-		}
-		buckets = append(buckets, fill(bs, v.origin, step)...)
-	}
 	sort.SliceStable(buckets, func(i, j int) bool {
 		a, b := buckets[i], buckets[j]
 		return a.Minute.Before(b.Minute) || a.Minute.Equal(b.Minute) && a.SourceID < b.SourceID
 	})
-	for _, b := range buckets {
-		v := t.voices[b.SourceID]
-		ev := v.step(b)
-		o.moved, t.dirty = true, true
-		if !headline(v.source) {
-			continue
+	for i := 0; i < len(buckets); {
+		at, spoke := buckets[i].Minute, false
+		for ; i < len(buckets) && buckets[i].Minute.Equal(at); i++ {
+			v := t.voices[buckets[i].SourceID]
+			v.step(buckets[i])
+			spoke = spoke || headline(v.source) && !buckets[i].Missing
+			o.moved, t.dirty = true, true
 		}
-		e.judgeTalk(t, ev, now, &o)
+		// What a lagging source says of minutes already judged is judged with the next one.
+		if spoke && at.After(t.run.Machine.At) {
+			e.judgeTalk(t, t.evidence(at), now, &o)
+			for _, v := range t.voices {
+				v.severe = 0
+			}
+		}
 	}
-	if t.dirty && (len(o.transitions) > 0 || t.newest().Sub(t.snapAt) >= e.cfg.SnapshotEvery || t.snapAt.IsZero()) {
+	if t.dirty && (len(o.transitions) > 0 || e.snapshotDue(t, len(buckets))) {
 		if s, ok := t.snapshot(); ok {
 			o.states = append(o.states, s)
 			t.snapAt, t.dirty = t.newest(), false
 		}
 	}
 	return o
+}
+
+// topicSnapshots is how many of a site's snapshot intervals a topic's lasts: topics are many, and what they
+// were fed since is in the store.
+const topicSnapshots = 6
+
+// snapshotDue spreads the snapshots of many topics over their interval: each has its own minute in it.
+func (e *Engine) snapshotDue(t *talk, buckets int) bool {
+	if buckets > ledgerFed {
+		return true // a long way to go again
+	}
+	every := topicSnapshots * e.cfg.SnapshotEvery
+	phase := time.Duration(t.topic.ID) * 61 * time.Second % every
+	slot := func(at time.Time) int64 { return int64((time.Duration(at.Unix())*time.Second - phase) / every) }
+	if t.snapAt.IsZero() {
+		if t.began.IsZero() {
+			t.began = t.newest()
+		}
+		return slot(t.newest()) > slot(t.began)
+	}
+	return slot(t.newest()) > slot(t.snapAt)
 }
 
 // fill puts the buckets that are not in the store in as missing, from the one after origin on.
@@ -312,7 +406,7 @@ func (t *talk) snapshot() (surgecast.ModelState, bool) {
 		if err != nil {
 			return surgecast.ModelState{}, false
 		}
-		b.Voices[strconv.FormatInt(id, 10)] = voiceBlob{Origin: v.origin, Model: m, Alarm: a, Usual: v.usual, Level: v.level}
+		b.Voices[strconv.FormatInt(id, 10)] = voiceBlob{Origin: v.origin, Model: m, Alarm: a, Usual: v.usual, Was: v.was, Level: v.level, Severe: v.severe, Rang: v.rang}
 	}
 	blob, err := json.Marshal(b)
 	if err != nil {
@@ -336,14 +430,62 @@ func (e *Engine) restoreTopics(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		t, err := e.restoreTalk(topic, s)
-		if err != nil {
-			e.cfg.Logger.Warn("snapshot not usable; this topic starts again from its stored counts", "series", s.Series, "err", err)
-			continue
+		if e.talks[talkKey(id)], err = e.restoredTalk(ctx, topic, s); err != nil {
+			return err
 		}
-		e.talks[talkKey(id)] = t
 	}
 	return nil
+}
+
+// talkOfTopic is a topic's talk: the one in memory, one that was put aside as it is stored, or a new one. Nil
+// while it is put aside.
+func (e *Engine) talkOfTopic(ctx context.Context, id int64, now time.Time) (*talk, error) {
+	topic := e.topics[id]
+	if t := e.talks[talkKey(id)]; t != nil {
+		t.topic = topic
+		return t, nil
+	}
+	until, aside := e.resting[talkName(id)]
+	if aside && until.After(now) {
+		return nil, nil
+	}
+	delete(e.resting, talkName(id))
+	t := &talk{topic: topic, voices: map[int64]*voice{}}
+	if aside {
+		s, err := e.state(ctx, talkName(id))
+		if err != nil {
+			return nil, err
+		}
+		if s.Series != "" {
+			if t, err = e.restoredTalk(ctx, topic, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	e.talks[talkKey(id)] = t
+	return t, nil
+}
+
+// restoredTalk is a topic as its snapshot has it. One that is not readable starts again from its stored
+// counts, and its episode goes on from the stored one: what was told once is not told again.
+func (e *Engine) restoredTalk(ctx context.Context, topic surgecast.Topic, s surgecast.ModelState) (*talk, error) {
+	t, damaged := e.restoreTalk(topic, s)
+	if damaged == nil {
+		return t, nil
+	}
+	e.cfg.Logger.Warn("snapshot not usable; this topic starts again from its stored counts", "series", s.Series, "err", damaged)
+	t = &talk{topic: topic, voices: map[int64]*voice{}}
+	t.run.Machine = risk.Machine{Kind: surgecast.SurgeTalk, State: surgecast.StateCalm, At: s.Origin, Since: s.Origin}
+	open, err := e.cfg.Store.OpenSurges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the open surges: %w", err)
+	}
+	for _, g := range open {
+		if g.TopicID == topic.ID && g.Kind == surgecast.SurgeTalk {
+			t.run.Machine, t.run.Surge = resumedMachine(g, s.Origin), &g
+		}
+	}
+	return t, nil
 }
 
 func (e *Engine) restoreTalk(topic surgecast.Topic, s surgecast.ModelState) (*talk, error) {
@@ -368,7 +510,7 @@ func (e *Engine) restoreTalk(topic surgecast.Topic, s surgecast.ModelState) (*ta
 		if err := v.alarm.UnmarshalBinary(vb.Alarm); err != nil {
 			return nil, fmt.Errorf("decoding the alarm of source %s: %w", src.Slug, err)
 		}
-		v.origin, v.usual, v.level = vb.Origin, vb.Usual, vb.Level
+		v.origin, v.usual, v.was, v.level, v.severe, v.rang = vb.Origin, vb.Usual, vb.Was, vb.Level, vb.Severe, vb.Rang
 		t.voices[id] = v
 	}
 	return t, nil

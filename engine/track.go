@@ -44,6 +44,7 @@ type running struct {
 	Lead1    nums                      `json:"lead1"` // last forecast of the next minute, at the ledger's levels
 	Silent   bool                      `json:"silent"`
 	Extra    extraHours                `json:"extra"`
+	FailedAt time.Time                 `json:"failed_at"` // last minute errors were beyond their usual share
 }
 
 // recentMinutes is how many minutes a track keeps for demand, measured need and drivers.
@@ -224,11 +225,31 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 			f.Bound = true
 		}
 		for name, s := range m.segments {
-			t.run.Errors[name] = t.run.Errors[name].step(s.Requests, s.Errors, !t.run.Judge.busy())
+			// Neither overload nor a failure becomes what is usual: a checkout that is broken for days stays broken.
+			learn := !t.run.Judge.busy() && t.run.Judge.Fail[name].State != surgecast.StateFailing
+			t.run.Errors[name] = t.run.Errors[name].step(s.Requests, s.Errors, learn)
 		}
 	}
 	t.apply(f, t.run.Judge.busy())
 	return f
+}
+
+// skipTo steps through the missing minutes before at. After a hole of months the model has nothing left to
+// forget minute by minute: a part of it is stepped through.
+func (t *track) skipTo(at time.Time, talk map[int64][]float64, hypothetical bool, keep func(surgecast.Fed)) {
+	if t.run.Origin.IsZero() {
+		return
+	}
+	next := t.run.Origin.Add(time.Minute)
+	if begin := at.Add(-longestGap * time.Minute); next.Before(begin) {
+		next = begin
+	}
+	for ; next.Before(at); next = next.Add(time.Minute) {
+		f := t.step(next, nil, talk[next.Unix()], hypothetical)
+		if keep != nil {
+			keep(f)
+		}
+	}
 }
 
 // apply steps model and memory through one fed minute.
