@@ -118,6 +118,16 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	return a, nil
 }
 
+// requeue sends again, under the same ids, what a killed process was sending. Only where no other process
+// delivers from this database.
+func (a *app) requeue(ctx context.Context) error {
+	n, err := a.db.RequeueDeliveries(ctx)
+	if n > 0 {
+		a.g.log.Info("sending again what was interrupted", "deliveries", n)
+	}
+	return err
+}
+
 func parseAllowed(list []string) ([]notify.Allowed, error) {
 	out := make([]notify.Allowed, 0, len(list))
 	for _, s := range list {

@@ -66,6 +66,42 @@ func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, err
 	return db, nil
 }
 
+// watch ends with an error when the private PostgreSQL does. It is not started again under a running
+// service: whoever killed it (an administrator, a machine out of memory) would do so again, and a supervisor
+// that restarts us starts it too, without loss.
+func (db *database) watch(ctx context.Context) error {
+	if db.local == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-db.local.Done():
+		return db.lost()
+	}
+}
+
+// lost is the error of a private PostgreSQL that has ended, nil while it runs.
+func (db *database) lost() error {
+	if db.local == nil {
+		return nil
+	}
+	select {
+	case <-db.local.Done():
+		return fmt.Errorf("the private PostgreSQL has ended and everything with it; what was committed is kept: start again, and see what stopped it: %w", db.local.Err())
+	default:
+		return nil
+	}
+}
+
+// blame is err, unless the private PostgreSQL has ended: then all else only follows from that.
+func (db *database) blame(err error) error {
+	if lost := db.lost(); err != nil && lost != nil {
+		return lost
+	}
+	return err
+}
+
 // Close closes the store and stops the private PostgreSQL.
 func (db *database) Close() error {
 	if db.Store != nil {

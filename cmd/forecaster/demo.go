@@ -97,7 +97,8 @@ func (c *demoCmd) demo(ctx context.Context, g *Global, db *database, l net.Liste
 		}
 		return err
 	})
-	return grp.Wait()
+	grp.Go(func() error { return db.watch(ctx) })
+	return db.blame(grp.Wait())
 }
 
 // cast maps the simulated world to what is stored of it.

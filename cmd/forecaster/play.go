@@ -12,6 +12,9 @@ import (
 // closing is how long after its end a minute is published by a recording: what a prompt source takes.
 const closing = 5 * time.Second
 
+// settleWithin is how long the clock of a recording stands still for webhooks: longer than one attempt may take.
+const settleWithin = 20 * time.Second
+
 // player plays minutes through the production path: into the database, through the engine's sweep, out
 // to webhooks. The clock stands still until all that a minute caused has been tried once, so that speed
 // never makes a message late.
@@ -46,7 +49,7 @@ func (p *player) play(ctx context.Context, m minute) (engine.Result, error) {
 		return res, err
 	}
 	if res.Messages > 0 {
-		if err := p.app.notify.Settle(ctx, 20*time.Second); err != nil {
+		if err := p.app.notify.Settle(ctx, settleWithin); err != nil {
 			return res, fmt.Errorf("waiting for webhooks of %s: %w", m.at.Format(time.RFC3339), err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -265,6 +266,9 @@ func (c *replayCmd) replay(ctx context.Context, g *Global, db *database, r *reco
 	if err != nil {
 		return err
 	}
+	if err := a.requeue(ctx); err != nil {
+		return err
+	}
 	p := &player{app: a, clock: clock}
 	b, err := c.prepare(ctx, p, r)
 	if err != nil {
@@ -296,7 +300,8 @@ func (c *replayCmd) replay(ctx context.Context, g *Global, db *database, r *reco
 		}
 		return nil
 	})
-	return grp.Wait()
+	grp.Go(func() error { return db.watch(gctx) })
+	return db.blame(grp.Wait())
 }
 
 // booked is where the recording went in the database.
@@ -310,11 +315,9 @@ type booked struct {
 func (c *replayCmd) prepare(ctx context.Context, p *player, r *recording) (*booked, error) {
 	db := p.app.db
 	b := &booked{topics: map[string]surgecast.Topic{}, sources: map[string]surgecast.Source{}}
-	fresh := false
 	if r.site != nil {
 		s, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, r.site.Slug)
 		if errors.Is(err, surgecast.ErrNotFound) {
-			fresh = true
 			s, err = db.CreateSite(ctx, *r.site)
 		}
 		if err != nil {
@@ -341,16 +344,21 @@ func (c *replayCmd) prepare(ctx context.Context, p *player, r *recording) (*book
 			}
 		}
 	}
-	if fresh || r.site == nil {
-		for _, h := range r.hooks {
-			if err := addWebhook(ctx, p.app, h, b.siteID()); err != nil {
-				return nil, err
-			}
+	hooks := slices.Clone(r.hooks)
+	for _, u := range c.Webhook {
+		hooks = append(hooks, siteFileHook{URL: u, Secret: c.Secret})
+	}
+	have, _, err := db.Webhooks(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 500})
+	if err != nil {
+		return nil, fmt.Errorf("reading webhooks: %w", err)
+	}
+	for _, h := range hooks {
+		// A replay that was killed here left some of them.
+		if slices.ContainsFunc(have, func(w surgecast.Webhook) bool { return w.URL == h.URL }) {
+			continue
 		}
-		for _, u := range c.Webhook {
-			if err := addWebhook(ctx, p.app, siteFileHook{URL: u, Secret: c.Secret}, b.siteID()); err != nil {
-				return nil, err
-			}
+		if err := addWebhook(ctx, p.app, h, b.siteID()); err != nil {
+			return nil, err
 		}
 	}
 	var traffic []surgecast.TrafficMinute
@@ -424,8 +432,23 @@ func (c *replayCmd) play(ctx context.Context, g *Global, p *player, r *recording
 			}
 		}
 	}
-	p.clock.Jump(begin)
-	if _, err := p.app.engine.Sweep(ctx, begin); err != nil {
+	// Going on, the clock is not behind what has been published, and what was being delivered is delivered
+	// first: a minute later it may be out of date.
+	now := begin
+	told, err := p.app.db.LatestForecasts(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range told {
+		if told[i].IssuedAt.After(now) {
+			now = told[i].IssuedAt
+		}
+	}
+	p.clock.Jump(now)
+	if err := p.app.notify.Settle(ctx, settleWithin); err != nil {
+		return fmt.Errorf("waiting for interrupted webhooks: %w", err)
+	}
+	if _, err := p.app.engine.Sweep(ctx, now); err != nil {
 		return err
 	}
 	total := int(r.to.Sub(begin) / time.Minute)

@@ -64,6 +64,11 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if err := db.EnsurePartitions(ctx, time.Now().UTC(), time.Now().UTC().AddDate(0, 0, 2)); err != nil {
 		return err
 	}
+	if slices.Contains(c.Roles, "notify") && db.local != nil { // nobody else delivers from it
+		if err := a.requeue(ctx); err != nil {
+			return err
+		}
+	}
 	grp, ctx := errgroup.WithContext(ctx)
 	if slices.Contains(c.Roles, "engine") {
 		grp.Go(func() error { return a.engine.Run(ctx) })
@@ -80,7 +85,8 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if ml != nil {
 		grp.Go(func() error { return a.serveMetrics(ctx, ml) })
 	}
-	return grp.Wait()
+	grp.Go(func() error { return db.watch(ctx) })
+	return db.blame(grp.Wait())
 }
 
 func isLoopback(l net.Listener) bool {
