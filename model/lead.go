@@ -9,6 +9,7 @@ type lead struct {
 	h, stride int
 	limit     float64
 	reach     float64 // of the trend
+	pace      float64 // √stride: fewer lessons, longer steps
 
 	ridges []ridge
 	scale  scale
@@ -66,6 +67,7 @@ const leadParts = 12
 
 func (s *Series) newLead(h int) lead {
 	l := lead{h: h, stride: strideOf(h, leadParts), limit: changeLimit(h, float64(s.c.StepSeconds)), reach: trendReach(h)}
+	l.pace = math.Sqrt(float64(l.stride))
 	prior := priorWeights(&s.memory, h)
 	experts, groups, aWide := 1, 1, 0
 	l.ridges = []ridge{{beta: prior, prior: prior}}
@@ -187,7 +189,7 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 		if !low || err > 0 {
 			l.scale.learn(err, nil, l.h, l.stride)
 		}
-		l.tracks[0].learn(err/sigma, s.levels, trackerGain, low)
+		l.tracks[0].learn(err/sigma, s.levels, trackerGain*l.pace, low)
 		l.n++
 		e[slotBase] = math.NaN()
 		return
@@ -213,7 +215,7 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 		if unconditional[j] {
 			sg = slow
 		}
-		l.tracks[j].learn((z-centre[j])/sg, s.levels, trackerGain, low)
+		l.tracks[j].learn((z-centre[j])/sg, s.levels, trackerGain*l.pace, low)
 	}
 
 	err := z - centre[expertRidge]

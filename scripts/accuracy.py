@@ -29,7 +29,7 @@ def tables(path):
     out, title, head = {}, None, None
     for line in path.read_text(encoding='utf-8').splitlines():
         if line.startswith('**'):
-            title, head = line.strip('*').split(' (')[0], None
+            title, head = line.split('**')[1], None
         elif line.startswith('|') and title:
             cells = [c.strip() for c in line.strip('|').split('|')]
             if head is None:
@@ -169,7 +169,8 @@ def page(r, names, wql, skill, without, having):
         v = r['sets'][n]
         say(f'| {n} | ' + ' | '.join(f'{x:.3f} / {y:.3f}' for x, y in zip(v['regular']['wql_by_lead_quarter'], v['surge']['wql_by_lead_quarter'])) + ' |')
     say('\n## What an extra input is worth\n')
-    say('Published whatever it is; 1.00 is no value. There are no outside baselines for these two.\n')
+    say('Published whatever it is; 1.00 is no value. There are no outside baselines for these two. youtube_paired: shares a day as signals; '
+        'wc98_events: the match calendar, each match known from its announcement on.\n')
     say('| set | WQL without, regular / surge | with | ratio |\n|---|---|---|---|')
     for n in without:
         a, b = without[n], having[n]
