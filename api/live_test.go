@@ -90,7 +90,7 @@ func (ts *testServer) serve(t *testing.T) (base string, stop func()) {
 	}
 }
 
-func connect(t *testing.T, ctx context.Context, client *http.Client, url string, headers ...string) *sse {
+func connect(ctx context.Context, t *testing.T, client *http.Client, url string, headers ...string) *sse {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
@@ -123,7 +123,7 @@ func TestLive(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 
-	c := connect(t, ctx, client, base+"/v1/live?site=nordlicht")
+	c := connect(ctx, t, client, base+"/v1/live?site=nordlicht")
 	var clock LiveClock
 	if err := json.Unmarshal([]byte(c.until("clock").data), &clock); err != nil || !clock.Now.Equal(begin) || clock.Speed != 1 {
 		t.Errorf("clock %+v %v", clock, err)
@@ -162,7 +162,7 @@ func TestLive(t *testing.T) {
 	ts.pass(time.Minute)
 	missed := ts.told(shop)
 	waitFor(t, func() bool { return ts.hub.last() > last })
-	c = connect(t, ctx, client, base+"/v1/live?site=nordlicht", "Last-Event-ID", e.id)
+	c = connect(ctx, t, client, base+"/v1/live?site=nordlicht", "Last-Event-ID", e.id)
 	again := c.until("forecast")
 	if !strings.Contains(again.data, missed.ID) {
 		t.Errorf("the missed forecast does not come: %s", again.data)
@@ -172,7 +172,7 @@ func TestLive(t *testing.T) {
 	}
 	_ = c.body.Close()
 
-	c = connect(t, ctx, client, base+"/v1/live", "Last-Event-ID", "7") // an id of another process
+	c = connect(ctx, t, client, base+"/v1/live", "Last-Event-ID", "7") // an id of another process
 	seen := map[string]bool{}
 	for range 2 {
 		var b struct{ Site string }

@@ -132,8 +132,8 @@ func (m *memory) dropLocked(id int64) {
 	}
 }
 
-// forecast takes in a forecast and reports whether it is news, and of a site that is known.
-func (m *memory) forecast(f *surgecast.SiteForecast) (news, known bool) {
+// forecast takes in a forecast and reports whether it is news of a site that is known.
+func (m *memory) forecast(f *surgecast.SiteForecast) (news bool) {
 	var spark []float64
 	if f.Segment == surgecast.TotalSegment {
 		spark = m.hours(f)
@@ -142,13 +142,13 @@ func (m *memory) forecast(f *surgecast.SiteForecast) (news, known bool) {
 	defer m.mu.Unlock()
 	s, ok := m.sites[f.SiteID]
 	if !ok {
-		return false, false
+		return false
 	}
 	if f.IssuedAt.After(m.newest) {
 		m.newest = f.IssuedAt
 	}
 	if old := s.latest[f.Segment]; old != nil && (old.ID == f.ID || f.IssuedAt.Before(old.IssuedAt)) {
-		return false, true
+		return false
 	}
 	s.latest = maps.Clone(s.latest)
 	s.latest[f.Segment] = f
@@ -158,7 +158,7 @@ func (m *memory) forecast(f *surgecast.SiteForecast) (news, known bool) {
 			s.good = f
 		}
 	}
-	return true, true
+	return true
 }
 
 // good remembers an older forecast with a usable recommendation, after a restart into a gap.

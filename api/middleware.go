@@ -28,7 +28,7 @@ const (
 
 // refuse ends the request with a problem.
 func (s *Server) refuse(c *gin.Context, p *Problem) {
-	s.sign(c.Request.Context(), p)
+	_ = s.sign(c.Request.Context(), p)
 	for k, v := range p.headers {
 		c.Writer.Header()[k] = v
 	}
@@ -55,14 +55,14 @@ func (s *Server) observe(c *gin.Context) {
 	began := s.c.Wall()
 	defer func() {
 		if r := recover(); r != nil {
-			if r == http.ErrAbortHandler {
+			if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(r) // the server's own way to drop a connection
 			}
 			s.metrics.panics.Inc()
 			p := problem(http.StatusInternalServerError, codeInternal, "something failed on our side", "Try again; if it stays, give the operator the reference.")
 			p.cause = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 			if c.Writer.Written() {
-				s.sign(c.Request.Context(), p) // too late for another answer
+				_ = s.sign(c.Request.Context(), p) // too late for another answer
 				c.Abort()
 			} else {
 				s.refuse(c, p)

@@ -158,7 +158,7 @@ func (m *memory) accounts() []int64 {
 // Publish takes in a forecast that was just stored, before the next look would find it. The caller does
 // not change it afterwards.
 func (s *Server) Publish(f surgecast.SiteForecast) {
-	if news, _ := s.memory.forecast(&f); news {
+	if s.memory.forecast(&f) {
 		s.hub.forecast(f.SiteID, f.Segment)
 	}
 }

@@ -145,6 +145,7 @@ func level(state surgecast.State) string {
 		return "watch"
 	case surgecast.StateAlert, surgecast.StateOver, surgecast.StateFailing:
 		return "alert"
+	case surgecast.StateCannotTell:
 	}
 	return "unknown"
 }

@@ -65,7 +65,7 @@ func (s *sessionSeal) open(cookie string, now time.Time) (sum [32]byte, ok bool)
 }
 
 func (s *Server) cookie(value string, age time.Duration, secure bool) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure follows the connection: keyless loopback speaks plain HTTP
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: int(age.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure || s.c.SecureCookie,
 	}
@@ -110,7 +110,7 @@ func (s *Server) closeSession(ctx context.Context, _ *struct{}) (*closedOut, err
 func (s *Server) login(c *gin.Context) {
 	sum := sha256.Sum256([]byte(c.PostForm("key")))
 	if _, p := s.identifyKey(c.Request.Context(), sum); p != nil {
-		s.sign(c.Request.Context(), p)
+		_ = s.sign(c.Request.Context(), p)
 		s.loginPage(c, http.StatusUnauthorized, "This key is not valid. Reference "+p.Reference+".")
 		return
 	}

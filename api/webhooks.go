@@ -140,7 +140,7 @@ func (s *Server) createWebhook(ctx context.Context, in *webhookNewIn) (*webhookN
 		return nil, problem(http.StatusServiceUnavailable, codeNotConfigured, "this process has no key to keep secrets with", "Set the secret key in the configuration and start again.")
 	}
 	w := surgecast.Webhook{AccountID: who.account, CreatedAt: s.now()}
-	if err := s.intoWebhook(ctx, who, in.Body.WebhookFields, &w); err != nil {
+	if err := s.intoWebhook(ctx, in.Body.WebhookFields, &w); err != nil {
 		return nil, err
 	}
 	plain, shown, err := secretOf(in.Body.Secret)
@@ -172,7 +172,7 @@ func (s *Server) putWebhook(ctx context.Context, in *webhookPutIn) (*webhookOut,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.intoWebhook(ctx, caller(ctx), in.Body, &w); err != nil {
+	if err := s.intoWebhook(ctx, in.Body, &w); err != nil {
 		return nil, err
 	}
 	w, err = s.c.Store.UpdateWebhook(ctx, w)
@@ -251,7 +251,7 @@ func (s *Server) webhook(ctx context.Context, id string) (surgecast.Webhook, err
 	return w, nil
 }
 
-func (s *Server) intoWebhook(ctx context.Context, who identity, f WebhookFields, w *surgecast.Webhook) error {
+func (s *Server) intoWebhook(ctx context.Context, f WebhookFields, w *surgecast.Webhook) error {
 	u, err := url.Parse(f.URL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":

@@ -153,7 +153,7 @@ func (m Machine) nextOverload(in Evidence) (Machine, *surgecast.SurgeTransition)
 
 // resumed is the state a silence is taken to have interrupted.
 func (m Machine) resumed(in Evidence) surgecast.State {
-	switch m.Before {
+	switch m.Before { //nolint:exhaustive // the others were no episode
 	case surgecast.StateWatch, surgecast.StateAlert, surgecast.StateOver, surgecast.StateRecovery:
 		if in.At.Sub(m.BlindFrom) <= resume {
 			return m.Before
@@ -271,7 +271,7 @@ func (m Machine) to(next surgecast.State, in Evidence) (Machine, *surgecast.Surg
 		t.Probability = math.NaN()
 	}
 	m.State, m.Since, m.LowSince = next, in.At, time.Time{}
-	switch next {
+	switch next { //nolint:exhaustive // not knowing opens and closes nothing
 	case surgecast.StateWatch, surgecast.StateAlert, surgecast.StateOver, surgecast.StateFailing, surgecast.StateRecovery:
 		if !m.Open {
 			m.Open, m.OpenedAt = true, in.At

@@ -12,7 +12,7 @@ import (
 // many times the usual for the hour. It speaks of mentions only; how many visits they bring is Say's business.
 func SayTalk(topic surgecast.Topic, state surgecast.State, timesUsual float64) (headline, sentence string) {
 	times := talkTimes(timesUsual)
-	said := ""
+	var said string
 	switch state {
 	case surgecast.StateWatch:
 		said, sentence = "Growing", "Talk is growing: "+times+" for this hour."

@@ -155,9 +155,10 @@ func (d *drawing) axes() {
 		d.text(chartLeft-8, d.y(v)+4, "end", "tick", grouped(v))
 	}
 	step := 12 * time.Hour
-	for _, s := range []time.Duration{5, 10, 15, 30, 60, 120, 180, 240, 360} {
-		if (plotRight-chartLeft)*(s*time.Minute).Seconds()/d.to.Sub(d.from).Seconds() >= 70 {
-			step = s * time.Minute
+	for _, minutes := range []int{5, 10, 15, 30, 60, 120, 180, 240, 360} {
+		s := time.Duration(minutes) * time.Minute
+		if (plotRight-chartLeft)*s.Seconds()/d.to.Sub(d.from).Seconds() >= 70 {
+			step = s
 			break
 		}
 	}
