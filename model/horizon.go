@@ -37,7 +37,7 @@ type horizon struct {
 	looked   int // step of which the above is true
 }
 
-// A window not yet over.
+// A window not yet over; the cheap form keeps the first seven.
 const (
 	windowMax = iota // largest Z so far; NaN: empty
 	windowLow        // 1: that largest came from a saturated step

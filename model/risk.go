@@ -12,12 +12,12 @@ func (s *Series) curves() {
 		w := &s.horizons[i]
 		s.lookAhead(w)
 		if !s.c.Full {
-			for k, p := range s.levels {
+			for k := range s.levels {
 				w.z[k] = max(w.centre+w.sigma*w.direct.q[k], 0)
 				if k > 0 {
 					w.z[k] = max(w.z[k], w.z[k-1])
 				}
-				w.lg[k] = logit(1 - p)
+				w.lg[k] = s.tailLogit[k]
 			}
 			continue
 		}

@@ -200,7 +200,9 @@ func (s *Series) miss() {
 // look works out what all leads share.
 func (s *Series) look() {
 	s.ceiling = math.Log1p(5*s.maxSeen + 5)
-	s.long = math.Log1p(s.recent.long())
+	if s.c.Full {
+		s.long = math.Log1p(s.recent.long())
+	}
 	eight := 8
 	if s.c.StepSeconds <= 150 {
 		eight = 15

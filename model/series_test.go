@@ -85,8 +85,8 @@ func finite(t *testing.T, s *Series, f *Forecast) {
 // A forecast at an origin must not depend on anything after it. A wave with a surge is cut at several
 // origins; the same values followed by poison must give the same forecast at the origin, bit by bit.
 //
-// Fails when Step predicts before it learns from a later value, e.g. when recent.ago answers the block of
-// the target itself: drop "b -= back" in ago.
+// The model sees one value at a time, so it can know the future only by changing what it said. Fails when
+// Forecast hands out its own rows instead of copies: put "f.Q[i] = s.leads[i].q" in its loop.
 func TestNoForecastKnowsItsFuture(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	y := make([]float64, 5000)
