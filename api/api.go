@@ -169,7 +169,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		_ = server.Close()
 	}
-	_ = <-served // always ErrServerClosed after Shutdown
+	<-served //nolint:errcheck // always ErrServerClosed after Shutdown
 	return err
 }
 

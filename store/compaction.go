@@ -175,7 +175,7 @@ func (s *Store) compact(ctx context.Context, c counts, t time.Time) error {
 }
 
 func (s *Store) foldPiece(ctx context.Context, c counts, ids []int64, from, to time.Time) error {
-	return s.withPartitions(ctx, func() error { return s.ensure(ctx, c.hours, []time.Time{from}) }, func() error {
+	return s.withPartitions(func() error { return s.ensure(ctx, c.hours, []time.Time{from}) }, func() error {
 		return s.inTx(ctx, func(tx pgx.Tx) error {
 			if err := c.lockHours(ctx, tx); err != nil {
 				return err

@@ -17,7 +17,7 @@ func (s *Store) putCounts(ctx context.Context, c counts, minutes []time.Time, wr
 		}
 		return s.ensure(ctx, c.hours, minutes)
 	}
-	return s.withPartitions(ctx, need, func() error {
+	return s.withPartitions(need, func() error {
 		return s.inTx(ctx, func(tx pgx.Tx) error {
 			before, err := c.closedBefore(ctx, tx)
 			if err != nil {

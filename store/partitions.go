@@ -143,7 +143,7 @@ func (s *Store) ensure(ctx context.Context, p partitioned, ts []time.Time) error
 
 // withPartitions runs a write after making the partitions it needs. If one was dropped meanwhile by
 // another process, which this one's memory cannot know, it is made again and the write tried once more.
-func (s *Store) withPartitions(ctx context.Context, need func() error, write func() error) error {
+func (s *Store) withPartitions(need func() error, write func() error) error {
 	if err := need(); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // The forecasts of sw come back sealed, with the times PostgreSQL keeps.
 func (s *Store) SaveSweep(ctx context.Context, sw surgecast.Sweep) error {
 	origins := minutesOf(sw.Forecasts, func(f surgecast.SiteForecast) time.Time { return f.Origin })
-	err := s.withPartitions(ctx, func() error { return s.ensure(ctx, siteLedger, origins) }, func() error {
+	err := s.withPartitions(func() error { return s.ensure(ctx, siteLedger, origins) }, func() error {
 		return s.inTx(ctx, func(tx pgx.Tx) error {
 			if err := checkLeases(ctx, tx, sw.Leases); err != nil {
 				return err

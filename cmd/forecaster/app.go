@@ -58,7 +58,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	var err error
-	if err := os.MkdirAll(g.StateDir, 0o755); err != nil {
+	if err := os.MkdirAll(g.StateDir, 0o755); err != nil { //nolint:gosec // the private PostgreSQL steps down to another account and must pass through
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	if a.key, err = notify.ReadKey(filepath.Join(g.StateDir, "secret.key")); err != nil {

@@ -183,10 +183,10 @@ func (c *demoCmd) play(ctx context.Context, p *player, w *simulate.World, k *cas
 		case <-time.After(time.Duration(float64(due.Sub(p.clock.Now())) / c.Speed)):
 		}
 		if _, err := p.play(ctx, k.minute(w, at)); err != nil {
-			if ctx.Err() != nil {
-				return nil
+			if ctx.Err() == nil {
+				return err
 			}
-			return err
+			return nil //nolint:nilerr // Ctrl-C in the middle of a minute is a clean end
 		}
 	}
 }

@@ -66,10 +66,35 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 		if err != nil {
 			return fmt.Errorf("site %s: %w", site.Slug, err)
 		}
+		if err := addTopics(ctx, g, db, made.Slug, f.Topics); err != nil {
+			return err
+		}
 		_, err = fmt.Fprintf(g.out, "%s site %s (%s), %s\nNext: push its traffic to POST /v1/sites/%s/traffic, or forecaster import traffic FILE --site %s\n",
 			word, made.Slug, made.Mode, capacityWords(made.Capacity), made.Slug, made.Slug)
 		return err
 	})
+}
+
+// addTopics makes the topics a site file names, where they do not exist, and links them to the site.
+func addTopics(ctx context.Context, g *Global, db *database, site string, topics []siteFileTopic) error {
+	now := time.Now().UTC()
+	for i, ft := range topics {
+		t := surgecast.Topic{AccountID: surgecast.DefaultAccount, Slug: ft.Topic, Name: ft.Name, Any: ft.Any, And: ft.And, Not: ft.Not, Since: now}
+		t.Default()
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("topics, entry %d: %w", i+1, err)
+		}
+		if _, err := db.CreateTopic(ctx, t); err != nil && !errors.Is(err, surgecast.ErrExists) {
+			return fmt.Errorf("topic %s: %w", t.Slug, err)
+		}
+		if err := db.LinkTopic(ctx, surgecast.DefaultAccount, site, t.Slug, now, 1); err != nil {
+			return fmt.Errorf("linking topic %s to site %s: %w", t.Slug, site, err)
+		}
+		if _, err := fmt.Fprintf(g.out, "topic %s feeds it: %s\n", t.Slug, termWords(t)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func capacityWords(c surgecast.CapacityProfile) string {
