@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"surgecast"
 	"surgecast/internal/localpg"
@@ -52,11 +53,12 @@ func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, err
 	}
 	if db.local != nil || o.migrate {
 		if err := migrations.Up(ctx, db.url); err != nil {
-			return nil, errors.Join(err, db.Close())
+			return nil, errors.Join(unreachable(g, err), db.Close())
 		}
 	}
 	st, err := store.Open(ctx, db.url, store.Options{})
 	if err != nil {
+		err = unreachable(g, err)
 		if errors.Is(err, surgecast.ErrSchemaOld) {
 			err = fmt.Errorf("%w: run `forecaster migrate up`, or start with --migrate", err)
 		}
@@ -64,6 +66,22 @@ func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, err
 	}
 	db.Store = st
 	return db, nil
+}
+
+// unreachable adds the remedy to a configured database that does not answer, or whose address is none.
+func unreachable(g *Global, err error) error {
+	var address *pgconn.ParseConfigError
+	var connect *pgconn.ConnectError
+	switch {
+	case g.DatabaseURL == "":
+		return err
+	case errors.As(err, &address):
+		return usage("%w\nThe database URL looks like postgres://USER:PASSWORD@HOST:5432/DATABASE (--database-url, SURGECAST_DATABASE_URL). Without one a private PostgreSQL is started", err)
+	case errors.As(err, &connect):
+		return fmt.Errorf("%w\nCheck that PostgreSQL runs there and that the database URL is right (--database-url, SURGECAST_DATABASE_URL). Without one a private PostgreSQL is started", err)
+	default:
+		return err
+	}
 }
 
 // watch ends with an error when the private PostgreSQL does. It is not started again under a running

@@ -29,23 +29,25 @@ func (c *importMentionsCmd) Run(ctx context.Context, g *Global) error {
 		return err
 	}
 	return withStore(ctx, g, func(db *database) error {
+		// Everything that can be wrong is looked at before anything is made.
+		if c.Site != "" {
+			if _, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, c.Site); err != nil {
+				return unknownSite(c.Site, err)
+			}
+		}
 		topics := map[string]int64{}
+		var missing []string
 		for _, slug := range f.topics {
 			t, err := db.TopicBySlug(ctx, surgecast.DefaultAccount, slug)
-			if errors.Is(err, surgecast.ErrNotFound) && !c.Create {
+			switch {
+			case err == nil:
+				topics[slug] = t.ID
+			case errors.Is(err, surgecast.ErrNotFound) && c.Create:
+				missing = append(missing, slug)
+			case errors.Is(err, surgecast.ErrNotFound):
 				return &surgecast.FieldError{Field: "topic", Value: slug, Detail: "is not watched", Remedy: "Make it with `forecaster topic add " + slug + "`, or import with --create. Nothing was imported."}
-			}
-			if errors.Is(err, surgecast.ErrNotFound) {
-				t, err = ensureTopic(ctx, db, slug, f.names[slug], f.rows[0].Minute)
-			}
-			if err != nil {
+			default:
 				return err
-			}
-			topics[slug] = t.ID
-			if c.Site != "" {
-				if err := db.LinkTopic(ctx, surgecast.DefaultAccount, c.Site, slug, f.rows[0].Minute, 1); err != nil {
-					return unknownSite(c.Site, err)
-				}
 			}
 		}
 		sources := map[string]int64{}
@@ -56,6 +58,24 @@ func (c *importMentionsCmd) Run(ctx context.Context, g *Global) error {
 			}
 			sources[slug] = src.ID
 		}
+		undo := func(err error) error {
+			for _, slug := range missing {
+				if topics[slug] == 0 {
+					continue
+				}
+				if uerr := db.DeleteTopic(context.WithoutCancel(ctx), surgecast.DefaultAccount, slug); uerr != nil {
+					err = errors.Join(err, fmt.Errorf("topic %s was made and could not be removed again: %w", slug, uerr))
+				}
+			}
+			return err
+		}
+		for _, slug := range missing {
+			t, err := ensureTopic(ctx, db, slug, f.names[slug], f.rows[0].Minute)
+			if err != nil {
+				return undo(err)
+			}
+			topics[slug] = t.ID
+		}
 		rows := make([]surgecast.MentionMinute, len(f.rows))
 		for i, r := range f.rows {
 			r.TopicID, r.SourceID = topics[r.Topic], sources[r.Source]
@@ -63,7 +83,14 @@ func (c *importMentionsCmd) Run(ctx context.Context, g *Global) error {
 		}
 		w, err := db.PutMentions(ctx, rows, now)
 		if err != nil {
-			return fmt.Errorf("importing %s: %w; nothing was imported", c.File, err)
+			return undo(fmt.Errorf("importing %s: %w; nothing was imported", c.File, err))
+		}
+		if c.Site != "" {
+			for _, slug := range f.topics {
+				if err := db.LinkTopic(ctx, surgecast.DefaultAccount, c.Site, slug, f.rows[0].Minute, 1); err != nil {
+					return fmt.Errorf("the mentions are imported, but: %w; link with `forecaster topic link %s %s`", err, slug, c.Site)
+				}
+			}
 		}
 		_, err = fmt.Fprintf(g.out, "imported %d buckets of %d topics: %d new, %d changed, %d as they were\n", len(rows), len(topics), w.Inserted, w.Changed, w.Unchanged)
 		return err

@@ -110,7 +110,7 @@ type keyRemoveCmd struct {
 func (c *keyRemoveCmd) Run(ctx context.Context, g *Global) error {
 	return withStore(ctx, g, func(db *database) error {
 		if err := db.DeleteKey(ctx, surgecast.DefaultAccount, c.ID); err != nil {
-			return fmt.Errorf("key %s: %w; see `forecaster key list`", c.ID, err)
+			return fmt.Errorf("%w: see `forecaster key list`", err)
 		}
 		_, err := fmt.Fprintf(g.out, "removed key %s\n", c.ID)
 		return err

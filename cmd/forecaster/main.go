@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -100,7 +99,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "forecaster: %v\nSee: forecaster %s--help\n", err, verb(args))
+		fmt.Fprintf(errOut, "forecaster: %v\nSee: forecaster %s--help\n", err, verb(k, args))
 		return exitWrongUse
 	}
 	c.out, c.errOut = out, errOut
@@ -127,9 +126,12 @@ follow, and says how likely a site is to be overwhelmed, how many units it needs
 Start with:   forecaster demo
 Then:         forecaster serve     forecaster site add --help     forecaster topic add --help`
 
-func verb(args []string) string {
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		return args[0] + " "
+// verb is the command the arguments name, if there is such a one.
+func verb(k *kong.Kong, args []string) string {
+	for _, c := range k.Model.Children {
+		if len(args) > 0 && c.Name == args[0] {
+			return args[0] + " "
+		}
 	}
 	return ""
 }

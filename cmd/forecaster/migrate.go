@@ -53,7 +53,7 @@ func (migrateStatusCmd) Run(ctx context.Context, g *Global) error {
 // withURL runs f on the configured database, or on the private one.
 func withURL(ctx context.Context, g *Global, f func(url string) error) error {
 	if g.DatabaseURL != "" {
-		return f(g.DatabaseURL)
+		return unreachable(g, f(g.DatabaseURL))
 	}
 	if url, ok := localpg.Running(ctx, g.StateDir); ok {
 		return f(url)

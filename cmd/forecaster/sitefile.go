@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -74,12 +76,34 @@ func readSiteFile(path string) (siteFile, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return f, &surgecast.FieldError{Field: path, Detail: err.Error(), Remedy: "See examples/worldcup.yaml for every key."}
+		detail := err.Error()
+		var several *yaml.TypeError
+		if errors.As(err, &several) {
+			detail = strings.Join(several.Errors, "; ")
+		}
+		detail = notAKey.ReplaceAllString(strings.TrimPrefix(detail, "yaml: "), "$1 is not a key")
+		return f, &surgecast.FieldError{Field: path, Detail: detail, Remedy: "See examples/worldcup.yaml for every key."}
 	}
 	if _, err := f.toSite(); err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)
 	}
+	for i, ft := range f.Topics {
+		t := ft.toTopic(time.Time{})
+		if err := t.Check(); err != nil {
+			return f, fmt.Errorf("%s: topics, entry %d: %w", path, i+1, err)
+		}
+	}
 	return f, nil
+}
+
+// notAKey is how the decoder says that a key is unknown, in the words of this program's source.
+var notAKey = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+// toTopic turns a topic of the file into one that is watched from since on.
+func (f siteFileTopic) toTopic(since time.Time) surgecast.Topic {
+	t := surgecast.Topic{AccountID: surgecast.DefaultAccount, Slug: f.Topic, Name: f.Name, Any: f.Any, And: f.And, Not: f.Not, Since: since}
+	t.Default()
+	return t
 }
 
 // toSite turns the file into a site, with the defaults a new site gets.

@@ -58,13 +58,13 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 		word := "added"
 		if errors.Is(err, surgecast.ErrExists) {
 			if !c.Update {
-				return fmt.Errorf("site %s: %w; change it with --update", site.Slug, err)
+				return fmt.Errorf("%w: change it with --update", err)
 			}
 			made, err = db.UpdateSite(ctx, site)
 			word = "changed"
 		}
 		if err != nil {
-			return fmt.Errorf("site %s: %w", site.Slug, err)
+			return err
 		}
 		if err := addTopics(ctx, g, db, made.Slug, f.Topics); err != nil {
 			return err
@@ -78,17 +78,13 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 // addTopics makes the topics a site file names, where they do not exist, and links them to the site.
 func addTopics(ctx context.Context, g *Global, db *database, site string, topics []siteFileTopic) error {
 	now := time.Now().UTC()
-	for i, ft := range topics {
-		t := surgecast.Topic{AccountID: surgecast.DefaultAccount, Slug: ft.Topic, Name: ft.Name, Any: ft.Any, And: ft.And, Not: ft.Not, Since: now}
-		t.Default()
-		if err := t.Check(); err != nil {
-			return fmt.Errorf("topics, entry %d: %w", i+1, err)
-		}
+	for _, ft := range topics {
+		t := ft.toTopic(now)
 		if _, err := db.CreateTopic(ctx, t); err != nil && !errors.Is(err, surgecast.ErrExists) {
-			return fmt.Errorf("topic %s: %w", t.Slug, err)
+			return fmt.Errorf("site %s is there, but %w", site, err)
 		}
 		if err := db.LinkTopic(ctx, surgecast.DefaultAccount, site, t.Slug, now, 1); err != nil {
-			return fmt.Errorf("linking topic %s to site %s: %w", t.Slug, site, err)
+			return fmt.Errorf("site %s is there, but %w", site, err)
 		}
 		if _, err := fmt.Fprintf(g.out, "topic %s feeds it: %s\n", t.Slug, termWords(t)); err != nil {
 			return err

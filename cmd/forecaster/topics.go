@@ -34,8 +34,16 @@ func (c *topicAddCmd) Run(ctx context.Context, g *Global) error {
 		return err
 	}
 	return withStore(ctx, g, func(db *database) error {
+		for _, s := range c.Site {
+			if _, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, s); err != nil {
+				return unknownSite(s, err)
+			}
+		}
 		if _, err := db.CreateTopic(ctx, t); err != nil {
-			return fmt.Errorf("topic %s: %w", t.Slug, err)
+			if errors.Is(err, surgecast.ErrExists) {
+				return fmt.Errorf("%w: change its terms with PUT /v1/topics/%s, or remove it with `forecaster topic remove %s`", err, t.Slug, t.Slug)
+			}
+			return err
 		}
 		for _, s := range c.Site {
 			if err := db.LinkTopic(ctx, surgecast.DefaultAccount, s, t.Slug, t.Since, 1); err != nil {
@@ -88,8 +96,14 @@ type topicLinkCmd struct {
 
 func (c *topicLinkCmd) Run(ctx context.Context, g *Global) error {
 	return withStore(ctx, g, func(db *database) error {
+		if _, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, c.Site); err != nil {
+			return unknownSite(c.Site, err)
+		}
+		if _, err := db.TopicBySlug(ctx, surgecast.DefaultAccount, c.Topic); err != nil {
+			return unknownTopic(c.Topic, err)
+		}
 		if err := db.LinkTopic(ctx, surgecast.DefaultAccount, c.Site, c.Topic, time.Now().UTC(), c.Weight); err != nil {
-			return fmt.Errorf("linking topic %s to site %s: %w", c.Topic, c.Site, err)
+			return err
 		}
 		_, err := fmt.Fprintf(g.out, "topic %s feeds site %s\n", c.Topic, c.Site)
 		return err
@@ -106,14 +120,18 @@ func (c *topicRemoveCmd) Run(ctx context.Context, g *Global) error {
 		return usage("removing %s removes its counts: repeat with --yes", c.Slug)
 	}
 	return withStore(ctx, g, func(db *database) error {
-		err := db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug)
-		if errors.Is(err, surgecast.ErrNotFound) {
-			return &surgecast.FieldError{Field: "topic", Value: c.Slug, Detail: "no such topic", Remedy: "See `forecaster topic list`."}
+		if err := db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug); err != nil {
+			return unknownTopic(c.Slug, err)
 		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(g.out, "removed topic %s\n", c.Slug)
+		_, err := fmt.Fprintf(g.out, "removed topic %s\n", c.Slug)
 		return err
 	})
+}
+
+// unknownTopic adds the remedy to a topic that was not found.
+func unknownTopic(slug string, err error) error {
+	if errors.Is(err, surgecast.ErrNotFound) {
+		return &surgecast.FieldError{Field: "topic", Value: slug, Detail: "no such topic", Remedy: "See `forecaster topic list`; make it with `forecaster topic add " + slug + "`."}
+	}
+	return err
 }
