@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"surgecast"
 )
@@ -66,6 +67,9 @@ func main() {
 	os.Exit(code)
 }
 
+// diskFull is PostgreSQL's code for it.
+const diskFull = "53100"
+
 // errUsage marks a mistake in how the program was called (exit code 2).
 type errUsage struct{ error }
 
@@ -111,6 +115,10 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		return 0
 	default:
 		fmt.Fprintln(errOut, "forecaster:", err)
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == diskFull {
+			fmt.Fprintln(errOut, "The database's disk is full: free some space there, then run the same command again.")
+		}
 		var u errUsage
 		var f *surgecast.FieldError
 		if errors.As(err, &u) || errors.As(err, &f) {
