@@ -104,12 +104,15 @@ func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
 		return
 	}
 	d.tr.look()
-	d.base = d.usualAt(d.freed, unixSeconds)
+	d.tr.turn(d.plain.clock.local(unixSeconds))
+	d.tr.drift(d.plain.profile.fine.omega >= 1)
+	usual := d.usualAt(d.plain, unixSeconds)
+	d.base = d.tr.base(usual)
 	off := d.offset(d.tr.lift(), d.base)
 	free := o
 	if !o.Missing && !math.IsNaN(o.Value) {
 		d.judge(o, off)
-		d.tr.learn(o.Value, d.base, d.step/60, o.Bound)
+		d.tr.learn(o.Value, usual, o.Bound)
 		d.tr.look()
 		free.Value = math.Expm1(max(math.Log1p(o.Value)-off, 0))
 	}
@@ -186,9 +189,9 @@ func (d *Driven) look() {
 			c := 0.
 			for j := range e {
 				f[j], e[j] = d.tr.run(j, f[j], e[j], (last+dev)/2, span)
-				c += d.tr.beta[k*transferKernels+j] * e[j]
+				c += d.tr.beta(k, j) * e[j]
 			}
-			gain := 1 + (d.tr.g[k]-1)*math.Pow(d.tr.revert, float64(h))
+			gain := 1 + (d.tr.gain(k)-1)*math.Pow(d.tr.revert, float64(h))
 			d.ahead[i] += gain * c
 			last, before = dev, h
 		}
@@ -467,21 +470,27 @@ type Share struct {
 // from the covariance of β and the variance of the gain (delta method).
 func (d *Driven) Shares(dst []Share) []Share {
 	dst = dst[:0]
-	n := len(d.tr.beta)
+	n := len(d.tr.theta)
 	total := max(d.base+d.tr.lift(), 1e-9)
 	for s := range d.talk {
-		i0 := s * transferKernels
-		v, kappa := 0., 0.
+		g, c, kappa := d.tr.gain(s), d.tr.c[s], 0.
+		// x'Px of this class alone, x = (c, g E_j)
+		var x [1 + transferKernels]float64
+		var at [1 + transferKernels]int
+		x[0], at[0] = c, strayStates+s
 		for j := range transferKernels {
-			kappa += d.tr.beta[i0+j]
-			for k := range transferKernels {
-				v += d.tr.e[i0+j] * d.tr.cov[(i0+j)*n+i0+k] * d.tr.e[i0+k]
+			kappa += d.tr.beta(s, j)
+			x[1+j], at[1+j] = g*d.tr.e[s*transferKernels+j], d.tr.at(s, j)
+		}
+		v := 0.
+		for j := range x {
+			for k := range x {
+				v += x[j] * d.tr.cov[at[j]*n+at[k]] * x[k]
 			}
 		}
-		g, c := d.tr.g[s], d.tr.c[s]
-		sd := math.Sqrt(max(g*g*v+c*c*d.tr.gv[s], 0))
-		at := func(x float64) float64 { return min(max(x/total, 0), 1) }
-		dst = append(dst, Share{Share: at(g * c), Low: at(g*c - 1.28*sd), High: at(g*c + 1.28*sd), Conversion: g * kappa})
+		sd := math.Sqrt(max(v, 0))
+		part := func(x float64) float64 { return min(max(x/total, 0), 1) }
+		dst = append(dst, Share{Share: part(g * c), Low: part(g*c - 1.28*sd), High: part(g*c + 1.28*sd), Conversion: g * kappa})
 	}
 	return dst
 }

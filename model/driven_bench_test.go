@@ -17,11 +17,18 @@ func BenchmarkStepDriven(b *testing.B) {
 		Horizons: surgecast.HorizonMinutes[:], Sustain: 3, Full: true,
 	}, make([]model.Driver, 6))
 	talk := []float64{0, 0, 0, math.NaN(), math.NaN(), math.NaN()}
-	b.ReportAllocs()
-	for i := range b.N {
+	step := func(i int) {
 		x := math.Sin(float64(i) / 1440 * 2 * math.Pi)
 		talk[0], talk[1], talk[2] = math.Round(8+4*x), float64(i%3), float64(i%5/4)
 		d.Step(1_700_000_000+int64(i)*60, model.Obs{Value: math.Round(500 * (1 + .5*x))}, talk)
+	}
+	for i := range 3000 { // two days: everything that is learnt is on
+		step(i)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		step(3000 + i)
 	}
 	b.ReportMetric(150, "budget_us/op")
 }
