@@ -10,7 +10,7 @@ const (
 	expertMean8            // log(1 + mean of 8 steps; 15 at a minute step)
 	expertSlow             // S + ℓ                        the climate of the moment
 	expertHalf             // S + (r of the last value + b)/2    half way home
-	expertEight            // S + s of 8 steps
+	expertPrior            // S + b + β⁰·x                 memories at the weights every series starts with
 	expertResidual         // S + r of the last value
 	expertTrend            // S + damped trend of r (trend.go)
 	expertYesterday        // S + b + .8 (r a day before t+h − b)     level-adjusted
@@ -95,7 +95,7 @@ func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64
 	c[expertMean8] = s.mean8
 	c[expertSlow] = then + s.profile.level
 	c[expertHalf] = then + .5*(s.recent.last-now+b)
-	c[expertEight] = then + s.memory.eight()
+	c[expertPrior] = then + b + bound(dot(l.ridges[0].prior, x), limit)
 	c[expertResidual] = then + s.recent.last - now
 	c[expertTrend] = then + s.trend.level + l.reach*s.trend.slope
 	c[expertYesterday] = then + b + .8*(rDay-b)

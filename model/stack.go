@@ -3,9 +3,10 @@ package model
 import "math"
 
 // stack makes one probability of the three logits l of a horizon: half a fixed mixture, half a logistic
-// regression that learns online (a Bayesian filter with a diagonal start; MODEL notes call it the stack):
+// regression that learns online (one Newton step of its Laplace approximation a lesson: Spiegelhalter &
+// Lauritzen 1990):
 //
-//	logit P = 0.9 [ ½ (.4 l₁ + .3 l₂ + .3 l₃) + ½ θ·x ],   x = [1, l₁, l₂, l₃]
+//	logit P = 0.9 [ ½ (.4 l₁ + .5 l₂ + .1 l₃) + ½ θ·x ],   x = [1, l₁, l₂, l₃]
 //	θ ← θ + P x w (o − p) / (1 + w p(1−p) x'Px),  P ← P − …,  P_ii += 2e-6
 //
 // with o the outcome at a few levels C of every window: 1.2 and 1.5 times the recent maximum; 1, 1.2, 2
@@ -24,10 +25,10 @@ const (
 // development series the slope of the outcome on this logit is 0.9: sources that agree share their errors.
 const stackCaution = .9
 
-var stackFixed = [3]float64{.4, .3, .3}
+var stackFixed = [3]float64{.4, .5, .1}
 
 func newStack() stack {
-	k := stack{theta: []float64{0, .4, .3, .3}, p: make([]float64, stackInputs*stackInputs)}
+	k := stack{theta: []float64{0, .4, .5, .1}, p: make([]float64, stackInputs*stackInputs)}
 	for i, v := range [stackInputs]float64{.09, .015, .015, .015} {
 		k.p[i*stackInputs+i] = v
 	}
