@@ -42,10 +42,6 @@ func (m *memory) fast() float64 { return m.s[1] }
 // hours is the memory next faster than b: the level around an event of a few hours.
 func (m *memory) hours() float64 { return m.s[m.base-1] }
 
-func (m *memory) eight() float64 {
-	return m.s[2]
-}
-
 func (m *memory) learn(r float64, bound bool, damp float64) {
 	for k, tau := range m.tau {
 		g := max(1-math.Exp(-1/tau), 1/float64(m.n+1))

@@ -75,7 +75,7 @@ func TestLevelRecovers(t *testing.T) {
 	}
 	feed(20) // 100 minutes
 	// s of 8 steps has e^(−20/8) = 8 % of the change left: 0.08·log 2 = 0.06, and its own noise.
-	if e := m.eight() - p.level; e > -.5 {
+	if e := m.s[2] - p.level; e > -.5 {
 		t.Errorf("100 minutes after visits halved the short memory moved by %.2f of log ½ = −.69", e)
 	}
 	feed(14 * 288)
