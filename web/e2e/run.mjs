@@ -19,7 +19,7 @@ if (missing) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 };
-const files = ["states", "overview", "live", "drawn"].map((n) => join(here, `${n}.test.mjs`));
+const files = ["states", "overview", "live", "drawn", "demo"].map((n) => join(here, `${n}.test.mjs`));
 const events = run({ files, concurrency: 1, timeout: 600_000 });
 const leaf = (e) => e.details?.type !== "suite" && !files.includes(e.name);
 events.on("test:pass", (e) => leaf(e) && (e.skip === undefined ? count.passed++ : count.skipped++));

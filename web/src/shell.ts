@@ -45,7 +45,6 @@ export class Shell {
   constructor(private readonly refused: () => Promise<void>) {
     const path = location.pathname;
     document.body.prepend(h("a", { class: "skip", href: "#main" }, "Skip to content"));
-    this.pauseButton.setAttribute("aria-pressed", "false");
     this.pauseButton.setAttribute("aria-label", "Pause live updates");
     this.pauseButton.addEventListener("click", () => (this.pausedAt === null ? this.pause() : this.resume()));
     this.zoneMenu.addEventListener("change", () => {
@@ -193,15 +192,16 @@ export class Shell {
     this.live?.stop();
     clearTimeout(this.due);
     this.again = false;
+    // The name changes with the word on it; a pressed state as well would say it twice, and contrarily.
     this.pauseButton.textContent = "Resume";
-    this.pauseButton.setAttribute("aria-pressed", "true");
+    this.pauseButton.setAttribute("aria-label", "Resume live updates");
     this.tick();
   }
 
   private resume(): void {
     this.pausedAt = null;
     this.pauseButton.textContent = "Pause";
-    this.pauseButton.setAttribute("aria-pressed", "false");
+    this.pauseButton.setAttribute("aria-label", "Pause live updates");
     this.request();
     this.listen();
     this.tick();
