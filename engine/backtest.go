@@ -441,9 +441,10 @@ func (r *csvRows) Next() bool {
 	return true
 }
 
-func (r *csvRows) Err() error         { return r.err }
-func (r *csvRows) Close()             { _ = r.file.Close() }
+func (r *csvRows) Err() error { return r.err }
+func (r *csvRows) Close()     { _ = r.file.Close() }
 func (r *csvRows) field(i int) string { return strings.Clone(strings.TrimSpace(r.row[r.columns[i]])) }
+
 func (r *csvRows) errorf(field, format string, args ...any) error {
 	return fmt.Errorf("%s line %d: field %s: "+format, append([]any{r.path, r.line, field}, args...)...)
 }

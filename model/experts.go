@@ -29,7 +29,7 @@ const maxFeatures = 14
 // features fills x, the inputs of the ridge for lead h, all relative to b:
 //
 //	x = [s_k − b (k ≠ base), S(t+h) − S(t), r_day − b, r_week − b, ℓ − b, 0.3]
-func (s *Series) features(x []float64, h int, dS, rDay, rWeek float64) {
+func (s *Series) features(x []float64, dS, rDay, rWeek float64) {
 	b := s.memory.b()
 	i := 0
 	for k, v := range s.memory.s {

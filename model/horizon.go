@@ -264,11 +264,11 @@ func (s *Series) atScore(q []float64, u float64) float64 {
 	}
 	top := q[0]
 	for i := 1; i < n; i++ {
-		if next := max(top, q[i]); u <= s.normal[i] {
+		next := max(top, q[i])
+		if u <= s.normal[i] {
 			return top + (u-s.normal[i-1])/(s.normal[i]-s.normal[i-1])*(next-top)
-		} else {
-			top = next
 		}
+		top = next
 	}
 	return top + (u-s.normal[n-1])*s.slope(q, n-1-n/4, n-1)
 }

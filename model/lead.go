@@ -112,7 +112,7 @@ func (s *Series) predict(l *lead, now float64) {
 	b := s.memory.b()
 	rDay := s.recent.ago(l.h, s.recent.perDay, b)
 	rWeek := s.recent.ago(l.h, s.recent.perWeek, b)
-	s.features(l.x, l.h, then-now, rDay, rWeek)
+	s.features(l.x, then-now, rDay, rWeek)
 	s.centres(l.centre, l.x, l, now, then, rDay, rWeek)
 	for j, c := range l.centre {
 		l.centre[j] = min(max(c, 0), s.ceiling)

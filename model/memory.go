@@ -20,7 +20,7 @@ type memory struct {
 func newMemory(step float64) memory {
 	d := day / step
 	var tau []float64
-	base := 0
+	var base int
 	switch {
 	case step <= 150:
 		tau, base = []float64{.4, 3, 8, 25, 80, 300, d, 7 * d}, 6

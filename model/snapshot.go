@@ -64,7 +64,7 @@ func (c *codec) whole(x *int) {
 
 func (c *codec) long(x *int64) {
 	if !c.reading {
-		c.buf = binary.LittleEndian.AppendUint64(c.buf, uint64(*x)) //nolint:gosec // bits, not a number
+		c.buf = binary.LittleEndian.AppendUint64(c.buf, uint64(*x))
 		return
 	}
 	if len(c.buf) < 8 {
@@ -72,7 +72,7 @@ func (c *codec) long(x *int64) {
 		*x = 0
 		return
 	}
-	*x = int64(binary.LittleEndian.Uint64(c.buf)) //nolint:gosec // bits, not a number
+	*x = int64(binary.LittleEndian.Uint64(c.buf))
 	c.buf = c.buf[8:]
 }
 
