@@ -60,7 +60,7 @@ func openDatabase(ctx context.Context, g *Global, o openOptions) (*database, err
 	if err != nil {
 		err = unreachable(g, err)
 		if errors.Is(err, surgecast.ErrSchemaOld) {
-			err = fmt.Errorf("%w: run `forecaster migrate up`, or start with --migrate", err)
+			err = fmt.Errorf("%w, or start serve with --migrate", err)
 		}
 		return nil, errors.Join(err, db.Close())
 	}

@@ -40,7 +40,10 @@ func (migrateStatusCmd) Run(ctx context.Context, g *Global) error {
 		for _, r := range rows {
 			state := "pending: run `forecaster migrate up`"
 			if !r.Pending {
-				state = "applied " + r.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
+				state = "applied"
+				if !r.AppliedAt.IsZero() { // River does not say when
+					state += " " + r.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
+				}
 			}
 			if _, err := fmt.Fprintf(g.out, "%05d %-40s %s\n", r.Version, r.Name, state); err != nil {
 				return err

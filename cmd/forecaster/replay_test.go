@@ -141,7 +141,7 @@ func answersWhilePlaying(t *testing.T, url string, m message) {
 }
 
 // tellsInTime: the warning comes before the breach, and instructions rise in sequence.
-// Fails when: engine's announceUnits sends rec.Sequence - 1, or the machine opens a surge at the breach only.
+// Fails when: engine's announceUnits sends one and the same Sequence in its data, or an order that has expired.
 func tellsInTime(t *testing.T, base finished, rec []played) {
 	var opened []time.Time
 	var last int64
@@ -211,8 +211,8 @@ func kills(t *testing.T) int {
 
 // killed: SIGKILL at random moments, of starting, of sweeping and of delivering, changes nothing of what is
 // stored at the end, and loses no message.
-// Fails when: replayCmd.prepare does not requeue what the killed process was delivering; the engine's restore
-// skips what the ledger says was fed; SaveSweep stores messages in a transaction of their own.
+// Fails when: replayCmd.replay does not requeue what the killed process was delivering; the engine's
+// restoreModel skips what the ledger says was fed.
 func killed(t *testing.T, f files, base finished) {
 	n := kills(t)
 	rng := rand.New(rand.NewPCG(uint64(n), 2))
@@ -339,8 +339,7 @@ func reached(t *testing.T, address string, minute time.Time) bool {
 }
 
 // again: the stored minutes, played into an empty database, give the stored forecasts.
-// Fails when: a forecast depends on anything but the minutes, for example if engine.judge seeded its dots
-// from the clock of the machine.
+// Fails when: engine.judge adds anything of the machine's clock to a number of the forecast.
 func again(t *testing.T, base finished) {
 	dir := stateDir(t)
 	f := writeRecording(t, place(t), base.minutes)

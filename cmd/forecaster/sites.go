@@ -100,6 +100,13 @@ func capacityWords(c surgecast.CapacityProfile) string {
 	return fmt.Sprintf("%d units × %g requests a minute = %g", c.Units, c.RPMPerUnit, c.RPM())
 }
 
+func maxWords(n int) string {
+	if n == 0 {
+		return "no maximum"
+	}
+	return fmt.Sprintf("max %d", n)
+}
+
 type siteListCmd struct{}
 
 func (siteListCmd) Run(ctx context.Context, g *Global) error {
@@ -132,8 +139,8 @@ func (c *siteShowCmd) Run(ctx context.Context, g *Global) error {
 		if err != nil {
 			return unknownSite(c.Slug, err)
 		}
-		_, err = fmt.Fprintf(g.out, "%s  %s\nkind %s, mode %s, time zone %s\n%s; min %d, max %d\nlead time %s (median), %s (19 in 20)\n",
-			s.Slug, s.Name, s.Kind, s.Mode, s.TimeZone, capacityWords(s.Capacity), s.Capacity.MinUnits, s.Capacity.MaxUnits,
+		_, err = fmt.Fprintf(g.out, "%s  %s\nkind %s, mode %s, time zone %s\n%s; min %d, %s\nlead time %s (median), %s (19 in 20)\n",
+			s.Slug, s.Name, s.Kind, s.Mode, s.TimeZone, capacityWords(s.Capacity), s.Capacity.MinUnits, maxWords(s.Capacity.MaxUnits),
 			time.Duration(s.Capacity.LeadTimeP50Seconds)*time.Second, time.Duration(s.Capacity.LeadTimeP95Seconds)*time.Second)
 		return err
 	})
