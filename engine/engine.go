@@ -13,6 +13,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -158,11 +159,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// Stop stores a snapshot of every series and releases the leases.
+// Stop stores a snapshot of every series and releases the leases, these also when the last sweep failed
+// (it is cancelled in the middle more often than not).
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.loaded || len(e.leases) == 0 {
+	if len(e.leases) == 0 {
 		return nil // a stand-by has nothing to store and nothing to give back
 	}
 	sw := surgecast.Sweep{Leases: e.held(), At: e.cfg.Clock()}
@@ -176,10 +178,13 @@ func (e *Engine) Stop(ctx context.Context) error {
 			sw.States = append(sw.States, s)
 		}
 	}
-	if err := e.cfg.Store.SaveSweep(ctx, sw); err != nil {
-		return fmt.Errorf("storing the last snapshots: %w", err)
+	var err error
+	if len(sw.States) > 0 {
+		if err = e.cfg.Store.SaveSweep(ctx, sw); err != nil {
+			err = fmt.Errorf("storing the last snapshots: %w", err)
+		}
 	}
-	err := e.cfg.Store.ReleaseLeases(ctx, e.held())
+	err = errors.Join(err, e.cfg.Store.ReleaseLeases(ctx, e.held()))
 	e.leases = map[int]surgecast.Lease{}
 	e.forget()
 	return err

@@ -106,6 +106,13 @@ func (t *track) forecast(now time.Time) surgecast.SiteForecast {
 		}
 	}
 	t.run.Lead1 = append(t.run.Lead1[:0], f.QuantilesRPM[0]...)
+	t.run.Usual = 0
+	if len(f.ProfileRPM) > 0 {
+		t.run.Usual = f.ProfileRPM[0]
+	}
+	if t.complaint() && t.series.Talked() {
+		f.Degraded = append(f.Degraded, "mentions")
+	}
 	return f
 }
 
@@ -143,18 +150,15 @@ func (t *track) riskGrid(f *surgecast.SiteForecast) (grid []float64, r [][]float
 // recommend asks capacity for the units, with people's words on them.
 func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) surgecast.Recommendation {
 	delay := max(0, int(math.Round(now.Sub(f.Origin.Add(time.Minute)).Minutes())))
-	window := func(from, to int, p float64) float64 {
-		return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
-	}
-	without := func(from, to int, p float64) float64 {
-		return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
-	}
-	if with := window; t.complaint(f) {
-		window = func(from, to int, p float64) float64 { return min(with(from, to, p), without(from, to, p)) }
-	}
 	in := capacity.Input{
 		Profile: t.site.Capacity, Mode: t.site.Mode, Now: f.IssuedAt, DemandNowRPM: f.DemandRPM, UnitsNow: t.run.Units,
-		WindowMaxRPM: window, TrafficConfirms: t.confirms(f), WithoutMentions: without,
+		WindowMaxRPM: func(from, to int, p float64) float64 {
+			return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+		},
+		TrafficConfirms: t.confirms(f),
+		WithoutMentions: func(from, to int, p float64) float64 {
+			return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
+		},
 		Previous: t.run.Last, Trail: t.run.Judge.Trail,
 		Frozen: e.frozen[t.site.AccountID], ExtraUnitHoursToday: t.extraToday(now),
 	}
@@ -171,31 +175,13 @@ func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) s
 	return rec
 }
 
+// confirmed is how far above its usual demand must be to show that something is coming.
+const confirmed = 1.25
+
 // confirms reports whether the site's own traffic shows what the talk announces: demand a quarter above
 // what is usual at this time. Before, mentions alone may lift the floor only so far.
 func (t *track) confirms(f *surgecast.SiteForecast) bool {
-	return len(f.ProfileRPM) == 0 || f.DemandRPM >= 1.25*f.ProfileRPM[0]
-}
-
-// complaintLasts is how long after a failure talk is still taken to be about it.
-const complaintLasts = time.Hour
-
-// complaint reports whether what is said now may be about an outage: people ask "is it down?" and bring
-// no visits. Errors beyond their usual share say so, and a site that turns visits away at a demand no
-// higher than usual. Units then follow the traffic; more units would serve nobody.
-func (t *track) complaint(f *surgecast.SiteForecast) bool {
-	// A site near its capacity with more visitors than usual has its errors from them.
-	loaded := f.CapacityRPM > 0 && f.DemandRPM >= .9*f.CapacityRPM && t.confirms(f)
-	for name, e := range t.run.Errors {
-		if !loaded && risk.ErrorsBeyondUsual(e.Now, e.Usual, e.Now*e.Requests) || t.run.Judge.Fail[name].State == surgecast.StateFailing {
-			t.run.FailedAt = t.run.Origin
-		}
-	}
-	if !t.run.FailedAt.IsZero() && t.run.Origin.Sub(t.run.FailedAt) <= complaintLasts {
-		return true
-	}
-	n := len(t.run.Bounds)
-	return n > 0 && t.run.Bounds[n-1] && !t.confirms(f)
+	return len(f.ProfileRPM) == 0 || f.DemandRPM >= confirmed*f.ProfileRPM[0]
 }
 
 // extraToday books the unit-hours asked for above the configured units since the last sweep and tells

@@ -10,23 +10,23 @@ import (
 	"surgecast"
 )
 
-// The course of the restart tests: 500 minutes known at the start, then one sweep a minute. Visits rise past
-// capacity at 540, which is saturated from then to 560; the talk about it begins ten minutes before.
-// Minutes 515 … 519 have no row, and one in 37 has none. At 575 nobody looks for 70 minutes.
+// The course of the restart tests: 250 minutes known at the start, then one sweep a minute. Visits rise past
+// capacity at 290, which is saturated from then to 310; the talk about it begins ten minutes before.
+// Minutes 265 … 269 have no row, and one in 37 has none. At 325 nobody looks for 70 minutes.
 const (
-	courseKnown = 500
-	courseHole  = 575
-	courseBack  = 645
-	courseEnd   = 665
+	courseKnown = 250
+	courseHole  = 325
+	courseBack  = 395
+	courseEnd   = 405
 )
 
 func courseVisits(i int) []surgecast.TrafficMinute {
-	if i%37 == 5 || i >= 515 && i < 520 {
+	if i%37 == 5 || i >= 265 && i < 270 {
 		return nil
 	}
 	y := quiet(1, i, 400+60*float64(i%120)/120)
-	if i >= 530 && i < 570 {
-		y *= 1 + .1*float64(min(i-530, 20))
+	if i >= 280 && i < 320 {
+		y *= 1 + .1*float64(min(i-280, 20))
 	}
 	t := surgecast.TrafficMinute{Minute: minute(i), Complete: true, UnitsObserved: 8}
 	if y > 800 {
@@ -43,8 +43,8 @@ func courseTalk(i int) []surgecast.MentionMinute {
 		return nil // not counted
 	}
 	y := float64(noise(2, i).IntN(5))
-	if i >= 520 && i < 560 {
-		y += 3 * float64(i-519)
+	if i >= 270 && i < 310 {
+		y += 3 * float64(i-269)
 	}
 	return []surgecast.MentionMinute{{Minute: minute(i), Raw: y}}
 }
@@ -82,6 +82,7 @@ func playCourse(t *testing.T, p *place, until int, between func(i int, e *Engine
 // Fails when: restoreModel steps with damp always false; or step does not keep Signals in what the ledger
 // is told it was fed; or transfer.snapshot leaves out em.
 func TestRestartEqualsAnUninterruptedRun(t *testing.T) {
+	t.Parallel()
 	var want, got found
 	t.Run("uninterrupted", func(t *testing.T) {
 		p := newPlace(t, withCheckout)
@@ -95,14 +96,18 @@ func TestRestartEqualsAnUninterruptedRun(t *testing.T) {
 	if !states[surgecast.StateAlert] || !states[surgecast.StateOver] || len(want.Messages) == 0 {
 		t.Fatalf("the course is too calm to prove anything: %v, %d messages", states, len(want.Messages))
 	}
-	t.Run("killed", func(t *testing.T) {
+	t.Run("killed and stopped", func(t *testing.T) {
 		p := newPlace(t, withCheckout)
 		r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test's own chance
 		kills := 0
 		playCourse(t, p, courseEnd, func(i int, e *Engine) *Engine {
-			if r.Float64() < .25 || i == courseBack+1 {
+			switch x := r.Float64(); {
+			case x < .2 || i == courseBack+1: // as after SIGKILL
 				kills++
-				return p.engine(nil)
+				return p.engine(func(c *Config) { c.Holder = e.cfg.Holder })
+			case x < .25: // in good order, as at an upgrade
+				p.ok(e.Stop(context.Background()))
+				return p.engine(func(c *Config) { c.Holder = e.cfg.Holder + "'" })
 			}
 			return e
 		})
@@ -115,18 +120,6 @@ func TestRestartEqualsAnUninterruptedRun(t *testing.T) {
 		}
 	})
 	same(t, want, got)
-	t.Run("stopped", func(t *testing.T) { // in good order, as at an upgrade
-		p := newPlace(t, withCheckout)
-		playCourse(t, p, courseEnd, func(i int, e *Engine) *Engine {
-			if i%23 != 0 {
-				return e
-			}
-			p.ok(e.Stop(context.Background()))
-			return p.engine(func(c *Config) { c.Holder = "next" })
-		})
-		got = p.found()
-	})
-	same(t, want, got)
 }
 
 // A damaged snapshot costs a restart, not an episode: the series learns again from its stored minutes, which
@@ -135,7 +128,8 @@ func TestRestartEqualsAnUninterruptedRun(t *testing.T) {
 // Fails when: restoreTrack returns a new track instead of e.remodelled, or fromLedger leaves out run.Last (the
 // store refuses the sequence that steps back, and with it every sweep).
 func TestDamagedSnapshotLearnsAgain(t *testing.T) {
-	const until = 530 // before the alert
+	t.Parallel()
+	const until = 278 // before the alert
 	var want found
 	t.Run("undamaged", func(t *testing.T) {
 		p := newPlace(t, withCheckout)
@@ -156,7 +150,7 @@ func TestDamagedSnapshotLearnsAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlace(t, withCheckout)
 			playCourse(t, p, until, func(i int, e *Engine) *Engine {
-				if i != 512 {
+				if i != 262 {
 					return e
 				}
 				p.exec(c.damage)
@@ -192,6 +186,7 @@ func TestDamagedSnapshotLearnsAgain(t *testing.T) {
 //
 // Fails when: remodelled does not give the fresh track the old one's run.
 func TestAnotherModelForASilentSite(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(p *place)
@@ -252,6 +247,7 @@ func TestAnotherModelForASilentSite(t *testing.T) {
 //
 // Fails when: trackOf makes a new track of one that was put aside.
 func TestSeriesPutAsideComesBack(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, nil)
 	e := p.engine(nil)
 	at := func(i int) {
@@ -298,18 +294,19 @@ func TestSeriesPutAsideComesBack(t *testing.T) {
 //
 // Fails when: talkOf reads from now−1 min instead of from the site's last minute.
 func TestBatchesEqualMinutes(t *testing.T) {
+	t.Parallel()
 	run := func(t *testing.T, look func(i int) bool) map[time.Time]surgecast.SiteForecast {
 		p := newPlace(t, func(s *surgecast.Site) { s.Capacity.Units = 40 })
 		p.talked(60)
 		e := p.engine(nil)
 		out := map[time.Time]surgecast.SiteForecast{}
-		for i := range 560 {
+		for i := range 360 {
 			if v := courseVisits(i); v != nil {
 				v[0].UnitsObserved = 0
 				p.visits(v[0])
 			}
 			p.mentions(courseTalk(i)...)
-			if i < 440 || !look(i) {
+			if i < 240 || !look(i) {
 				continue
 			}
 			res, err := e.Sweep(t.Context(), minute(i+1))
@@ -324,7 +321,7 @@ func TestBatchesEqualMinutes(t *testing.T) {
 	t.Run("minutes", func(t *testing.T) { each = run(t, func(int) bool { return true }) })
 	t.Run("batches", func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // a test's own chance
-		next := 440
+		next := 240
 		some = run(t, func(i int) bool {
 			if i < next {
 				return false

@@ -9,6 +9,7 @@ import (
 
 	"surgecast"
 	"surgecast/model"
+	"surgecast/risk"
 )
 
 // trackKey names one series of a site.
@@ -44,7 +45,8 @@ type running struct {
 	Lead1    nums                      `json:"lead1"` // last forecast of the next minute, at the ledger's levels
 	Silent   bool                      `json:"silent"`
 	Extra    extraHours                `json:"extra"`
-	FailedAt time.Time                 `json:"failed_at"` // last minute errors were beyond their usual share
+	FailedAt time.Time                 `json:"failed_at"` // last minute in which something failed that more units would not mend
+	Usual    float64                   `json:"usual"`     // usual visits at the last forecast; 0: not known
 }
 
 // recentMinutes is how many minutes a track keeps for demand, measured need and drivers.
@@ -62,7 +64,11 @@ type errorShare struct {
 const (
 	usualHalfLife = 1440.0
 	nowHalfLife   = 3.0
+	usualAfter    = 60 // minutes until the usual share is known well enough to be compared with
 )
+
+// beyond reports whether errors now are beyond their usual share.
+func (e errorShare) beyond() bool { return risk.ErrorsBeyondUsual(e.Now, e.Usual, e.Now*e.Requests) }
 
 func (e errorShare) step(requests, errors float64, learn bool) errorShare {
 	if requests <= 0 {
@@ -77,6 +83,9 @@ func (e errorShare) step(requests, errors float64, learn bool) errorShare {
 	e.Requests += fast * (requests - e.Requests)
 	if learn {
 		slow := math.Max(1-math.Exp2(-1/usualHalfLife), 1/float64(e.N+1))
+		if e.N >= usualAfter && e.beyond() {
+			slow /= 10 // a checkout that is broken for days stays broken; one that counts otherwise settles
+		}
 		e.Usual += slow * (share - e.Usual)
 		e.N++
 	}
@@ -225,13 +234,40 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 			f.Bound = true
 		}
 		for name, s := range m.segments {
-			// Neither overload nor a failure becomes what is usual: a checkout that is broken for days stays broken.
-			learn := !t.run.Judge.busy() && t.run.Judge.Fail[name].State != surgecast.StateFailing
-			t.run.Errors[name] = t.run.Errors[name].step(s.Requests, s.Errors, learn)
+			t.run.Errors[name] = t.run.Errors[name].step(s.Requests, s.Errors, !t.run.Judge.busy())
 		}
+		t.lookForFailure(at, f)
+	}
+	if t.complaint() {
+		f.Signals = nil
 	}
 	t.apply(f, t.run.Judge.busy())
 	return f
+}
+
+// complaintLasts is how long after a failure talk is still taken to be about it.
+const complaintLasts = time.Hour
+
+// lookForFailure notices an outage that more units would not mend: errors beyond their usual share, or a site
+// that turns visits away, at a demand no higher than usual.
+func (t *track) lookForFailure(at time.Time, f surgecast.Fed) {
+	crowded := t.run.Usual > 0 && f.Value >= confirmed*t.run.Usual
+	c := t.capacityRPM()
+	failed := f.Bound && t.run.Usual > 0 && !crowded
+	for _, e := range t.run.Errors {
+		// Near its capacity with more visitors than usual a site has its errors from them.
+		failed = failed || e.N >= usualAfter && e.beyond() && !(crowded && c > 0 && f.Value >= .9*c)
+	}
+	if failed {
+		t.run.FailedAt = at
+	}
+}
+
+// complaint reports whether what is said now may be about an outage. People ask "is it down?" and bring no
+// visits: taken for talk like any other it would ask for units that serve nobody, and teach the model that
+// talk brings nothing. Such minutes of talk are given to the model as not counted.
+func (t *track) complaint() bool {
+	return !t.run.FailedAt.IsZero() && t.run.Origin.Sub(t.run.FailedAt) < complaintLasts
 }
 
 // skipTo steps through the missing minutes before at. After a hole of months the model has nothing left to
