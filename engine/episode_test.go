@@ -13,8 +13,8 @@ import (
 	"surgecast/simulate"
 )
 
-// A minute impossible under the forecast made before it alerts at once; the forecast made after it expects
-// nothing else.
+// A minute impossible under the forecast made before it alerts at once. Levels last here, so the forecast made
+// after it finds it ordinary.
 //
 // Fails when: judge takes Lead1 without a copy (forecast writes the new one into it).
 func TestImpossibleMinuteAlertsAtOnce(t *testing.T) {
@@ -23,6 +23,9 @@ func TestImpossibleMinuteAlertsAtOnce(t *testing.T) {
 	e := p.engine(nil)
 	for i := range 600 {
 		y := quiet(12, i, 300)
+		if i%60 >= 30 {
+			y = quiet(12, i, 420)
+		}
 		if i == 599 {
 			y = 1500 // mean of three minutes 700 of a capacity of 3,000
 		}
@@ -125,7 +128,8 @@ func museum(t *testing.T, mode surgecast.Mode, breaks bool, until int) (*place, 
 // is added for it, neither for the errors nor for the complaints. In shadow nothing that scales is sent. A
 // sequence rises with every change and never falls. And promise 7: whatever comes of a simulated site says so.
 //
-// Fails when: judge leaves StateFailing out of Worst; announceUnits does not look at the mode; step gives Signals to the model whatever complaint says; or surgeData.Simulated is not set in tell.
+// Fails when: judge leaves StateFailing out of Worst; announceUnits does not look at the mode; or
+// surgeData.Simulated is not set in tell.
 func TestFailingWithoutOverload(t *testing.T) {
 	t.Parallel()
 	const broken = museumBreaks
