@@ -349,7 +349,7 @@ func again(t *testing.T, base finished) {
 }
 
 // poisoned: other minutes from some time on change no forecast before that time.
-// Fails when: replayCmd.prepare stores minutes up to r.to as history.
+// Fails when: replayCmd.play gives a minute the requests of the next one.
 func poisoned(t *testing.T, base finished, rec []played) {
 	from := recordingFrom.Add(90 * time.Minute)
 	other := slices.Clone(rec)

@@ -231,6 +231,7 @@ func TestServeOutlivesItsConfiguredDatabase(t *testing.T) {
 	<-s.Done()
 	p.until("the outage to be noticed", func() bool { return ask(t, "GET", base+"/readyz", "", nil).status == 503 })
 	refused(t, ask(t, "POST", base+"/v1/sites/shop/traffic", "", rows[50:]), 503, "storage_unavailable")
+	p.until("a sweep to fail", func() bool { return strings.Contains(p.err.String(), "sweep failed; trying again") })
 	if !p.running() {
 		t.Fatalf("the service ended with %d:\n%s", p.wait(), p.err.String())
 	}
