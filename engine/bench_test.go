@@ -181,7 +181,7 @@ func BenchmarkSweepSites(b *testing.B) {
 	put := func(i int) {
 		rows := make([]surgecast.TrafficMinute, n)
 		for k := range rows {
-			rows[k] = surgecast.TrafficMinute{SiteID: ids[k], Segment: surgecast.TotalSegment, Minute: minute(i), Requests: quiet(uint64(k), i, 400), Complete: true} //nolint:gosec // small
+			rows[k] = surgecast.TrafficMinute{SiteID: ids[k], Segment: surgecast.TotalSegment, Minute: minute(i), Requests: quiet(uint64(k), i, 400), Complete: true}
 		}
 		if _, err := s.PutTraffic(b.Context(), rows, minute(i+1)); err != nil {
 			b.Fatal(err)

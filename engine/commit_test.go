@@ -207,7 +207,7 @@ func TestShardsAreShared(t *testing.T) {
 	for i := range 30 {
 		var rows []surgecast.TrafficMinute
 		for _, s := range sites {
-			rows = append(rows, surgecast.TrafficMinute{SiteID: s.ID, Segment: surgecast.TotalSegment, Minute: minute(i), Requests: quiet(uint64(s.ID), i, 200), Complete: true}) //nolint:gosec // small
+			rows = append(rows, surgecast.TrafficMinute{SiteID: s.ID, Segment: surgecast.TotalSegment, Minute: minute(i), Requests: quiet(uint64(s.ID), i, 200), Complete: true})
 		}
 		_, err := p.st.PutTraffic(t.Context(), rows, minute(i+1))
 		p.ok(err)

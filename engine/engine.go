@@ -208,7 +208,7 @@ func (e *Engine) held() []surgecast.Lease {
 	return ls
 }
 
-func shardOf(id int64) int { return int(uint64(id) % Shards) } //nolint:gosec // ids are positive
+func shardOf(id int64) int { return int(uint64(id) % Shards) }
 
 // lease takes what is free and renews what is held. Losing one means another process has taken over
 // some series, so everything computed is forgotten.

@@ -205,7 +205,6 @@ func TestFailingWithoutOverload(t *testing.T) {
 // Fails when: errorShare.step learns at full speed from what is beyond.
 func TestFailureDoesNotBecomeUsual(t *testing.T) {
 	t.Parallel()
-	s, j := errorShare{}, false
 	tr := newTrack(surgecast.Site{ID: 1, Capacity: surgecast.CapacityProfile{Units: 1, RPMPerUnit: 1e6}}, surgecast.TotalSegment, false)
 	e := New(Config{})
 	for i := range 1500 {
@@ -219,9 +218,8 @@ func TestFailureDoesNotBecomeUsual(t *testing.T) {
 		}
 		var o outcome
 		e.judge(tr, minute(i+1), []surgecast.Fed{fed}, &o)
-		s, j = tr.run.Errors[surgecast.TotalSegment], tr.run.Judge.State == surgecast.StateFailing
-		if i > 130 && !j {
-			t.Fatalf("minute %d: state %s with two of three requests failing, usual %.3f", i, tr.run.Judge.State, s.Usual)
+		if i > 130 && tr.run.Judge.State != surgecast.StateFailing {
+			t.Fatalf("minute %d: state %s with two of three requests failing, usual %.3f", i, tr.run.Judge.State, tr.run.Errors[surgecast.TotalSegment].Usual)
 		}
 	}
 }

@@ -256,7 +256,7 @@ func (l *lines) has(s string) bool {
 }
 
 // noise is the same for the same seed and minute, whatever was asked before.
-func noise(seed uint64, n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n)+1<<32)) } //nolint:gosec // a test's own truth
+func noise(seed uint64, n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n)+1<<32)) }
 
 // quiet is n visits a minute and what chance does to them.
 func quiet(seed uint64, i int, n float64) float64 {

@@ -98,7 +98,7 @@ func TestRestartEqualsAnUninterruptedRun(t *testing.T) {
 	}
 	t.Run("killed and stopped", func(t *testing.T) {
 		p := newPlace(t, withCheckout)
-		r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test's own chance
+		r := rand.New(rand.NewPCG(3, 4))
 		kills := 0
 		playCourse(t, p, courseEnd, func(i int, e *Engine) *Engine {
 			switch x := r.Float64(); {
@@ -332,7 +332,7 @@ func TestBatchesEqualMinutes(t *testing.T) {
 	var each, some map[time.Time]surgecast.SiteForecast
 	t.Run("minutes", func(t *testing.T) { each = run(t, func(int) bool { return true }) })
 	t.Run("batches", func(t *testing.T) {
-		r := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // a test's own chance
+		r := rand.New(rand.NewPCG(5, 6))
 		next := 240
 		some = run(t, func(i int) bool {
 			if i < next {

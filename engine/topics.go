@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"surgecast"
@@ -32,7 +33,6 @@ type voice struct {
 	series *model.Series
 	alarm  *model.Alarm
 	origin time.Time
-	fc     model.Forecast
 	usual  float64   // usual mentions of the next bucket, before it came
 	was    float64   // … and of the last one
 	level  float64   // fast mean of mentions a bucket
@@ -54,7 +54,7 @@ type talkBlob struct {
 
 type voiceBlob struct {
 	Origin time.Time `json:"origin"`
-	Model  []byte    `json:"model"`
+	Model  []byte    `json:"model"` // packed
 	Alarm  []byte    `json:"alarm"`
 	Usual  float64   `json:"usual"`
 	Was    float64   `json:"was"`
@@ -94,6 +94,10 @@ func headline(s surgecast.Source) bool {
 	return s.Kind == surgecast.SourcePosts || s.Kind == surgecast.SourcePush
 }
 
+// forecasts are reused by whoever steps a topic: one of its own for each of 100,000 topics would be
+// hundreds of megabytes.
+var forecasts = sync.Pool{New: func() any { return new(model.Forecast) }}
+
 // step takes one bucket in.
 func (v *voice) step(b surgecast.MentionBucket) {
 	v.series.Step(b.Minute.Unix(), model.Obs{Value: b.Raw, Missing: b.Missing})
@@ -110,8 +114,10 @@ func (v *voice) step(b surgecast.MentionBucket) {
 	}
 	v.level += (1 - math.Exp(-v.seconds()/60/levelMinutes)) * (b.Raw - v.level)
 	v.was = v.usual
-	v.series.Forecast(&v.fc)
-	v.usual = v.fc.Profile[0]
+	fc := forecasts.Get().(*model.Forecast)
+	v.series.Forecast(fc)
+	v.usual = fc.Profile[0]
+	forecasts.Put(fc)
 }
 
 func (v *voice) seconds() float64 { return float64(max(1, v.source.StepSeconds)) }
@@ -402,6 +408,9 @@ func (t *talk) snapshot() (surgecast.ModelState, bool) {
 		if err != nil {
 			return surgecast.ModelState{}, false
 		}
+		if m, err = pack(m); err != nil {
+			return surgecast.ModelState{}, false
+		}
 		a, err := v.alarm.MarshalBinary()
 		if err != nil {
 			return surgecast.ModelState{}, false
@@ -504,7 +513,11 @@ func (e *Engine) restoreTalk(topic surgecast.Topic, s surgecast.ModelState) (*ta
 			continue
 		}
 		v := newVoice(src)
-		if err := v.series.UnmarshalBinary(vb.Model); err != nil {
+		blob, err := unpack(vb.Model)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.series.UnmarshalBinary(blob); err != nil {
 			return nil, fmt.Errorf("decoding the model of source %s: %w", src.Slug, err)
 		}
 		if err := v.alarm.UnmarshalBinary(vb.Alarm); err != nil {
