@@ -393,15 +393,15 @@ export class FanChart {
     const until = clock(v.peaks.until, v.zone);
     const wide = box.words > 0;
     const count = (y: number, n: number, word: string) =>
-      h<SVGElement>("text", { x: box.width, y, "text-anchor": "end", class: "count" }, wide ? `${n} ${word}` : String(n));
-    const line = this.y(capacity);
+      h<SVGElement>("text", { x: box.width, y, "text-anchor": "end", class: "count cased" }, wide ? `${n} ${word}` : String(n));
+    // The counts stand at the ends of the gutter: most peaks lie around the capacity, and so would the words.
     return [
       h<SVGElement>("text", { x: wide ? left : box.width, y: box.top - 0.5 * em, "text-anchor": wide ? "start" : "end", class: "tick" }, wide ? `peak until ${until}` : "peak"),
-      count(line - 0.45 * em, over, "over"),
-      count(Math.min(line + 1.15 * em, bottom), levels.length - over, "not over"),
       ...dots.map((d: Dot) =>
         h<SVGElement>("circle", { cx: left + d.x, cy: d.y, r: pitch / 2 - 1.25, class: d.over ? "dot over" : "dot" }),
       ),
+      count(box.top + 0.8 * em, over, "over"),
+      count(bottom - 0.3 * em, levels.length - over, "not over"),
     ];
   }
 
