@@ -357,7 +357,7 @@ func readEvents(path string) (map[string][]model.Event, error) {
 			kinds[key] = count[name]
 			count[name]++
 		}
-		e := model.Event{Kind: kinds[key]}
+		e := model.Event{Kind: kinds[key], Shape: model.ShapeOf(rows.field(1))}
 		for i, at := range []*int64{&e.Start, &e.End, &e.Announced} {
 			if *at, err = rows.time(2 + i); err != nil {
 				return nil, err
@@ -441,8 +441,8 @@ func (r *csvRows) Next() bool {
 	return true
 }
 
-func (r *csvRows) Err() error { return r.err }
-func (r *csvRows) Close()     { _ = r.file.Close() }
+func (r *csvRows) Err() error         { return r.err }
+func (r *csvRows) Close()             { _ = r.file.Close() }
 func (r *csvRows) field(i int) string { return strings.Clone(strings.TrimSpace(r.row[r.columns[i]])) }
 
 func (r *csvRows) errorf(field, format string, args ...any) error {

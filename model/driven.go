@@ -141,12 +141,28 @@ func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
 	d.t++
 }
 
+// Plan tells the model of an event, as Series.Plan.
+func (d *Driven) Plan(e Event) {
+	d.plain.Plan(e)
+	if d.freed != nil {
+		d.freed.Plan(e)
+	}
+}
+
+// Unplan takes an event back that will not happen.
+func (d *Driven) Unplan(kind int, start int64) {
+	d.plain.Unplan(kind, start)
+	if d.freed != nil {
+		d.freed.Unplan(kind, start)
+	}
+}
+
 // usualAt is what a series usually brings at a moment, at the level of the last day.
 func (d *Driven) usualAt(s *Series, unix int64) float64 {
 	if s.n == 0 {
 		return 0
 	}
-	return math.Expm1(min(max(s.profile.at(s.clock.local(unix))+s.memory.b(), 0), s.ceiling))
+	return math.Expm1(min(max(s.usual(unix)+s.memory.b(), 0), s.ceiling))
 }
 
 func (d *Driven) offset(lift, base float64) float64 {
