@@ -101,9 +101,7 @@ type closedOut struct {
 }
 
 func (s *Server) closeSession(ctx context.Context, _ *struct{}) (*closedOut, error) {
-	c := s.cookie("", 0, overTLS(ctx))
-	c.MaxAge = -1
-	return &closedOut{SetCookie: *c}, nil
+	return &closedOut{SetCookie: *s.cookie("", -time.Second, overTLS(ctx))}, nil // a negative age ends it
 }
 
 // login is the same exchange for a browser without script: a form, a cookie, a page.

@@ -67,8 +67,16 @@ func TestUnits(t *testing.T) {
 		demand, per float64
 		want        int
 	}{
-		{1200, 200, 6}, {1200.5, 200, 7}, {1, 200, 1}, {0, 200, 0}, {-5, 200, 0}, {100, 0, 0},
-		{1200, 1200.0 / 6, 6}, {.3, .1, 3}, {math.NaN(), 200, 0}, {math.Inf(1), 200, maxUnits},
+		{1200, 200, 6},
+		{1200.5, 200, 7},
+		{1, 200, 1},
+		{0, 200, 0},
+		{-5, 200, 0},
+		{100, 0, 0},
+		{1200, 1200.0 / 6, 6},
+		{.3, .1, 3},
+		{math.NaN(), 200, 0},
+		{math.Inf(1), 200, maxUnits},
 	} {
 		if got := Units(tt.demand, tt.per); got != tt.want {
 			t.Errorf("Units(%v, %v) = %d, want %d", tt.demand, tt.per, got, tt.want)
@@ -81,8 +89,14 @@ func TestTolerance(t *testing.T) {
 		{13, 12, 14}, // 1 ≤ 1.2: ⌊13.2⌋ + 1
 		{14, 12, 14}, // 2 > 1.2: as it is
 		{11, 10, 12}, // 1 ≤ 1: exactly 10 % is skipped by the HPA too, ⌊11⌋ + 1
-		{12, 10, 12}, {10, 10, 10}, {9, 10, 9}, {7, 6, 7}, {2, 0, 2},
-		{110, 100, 111}, {33, 30, 34}, {1, 1, 1},
+		{12, 10, 12},
+		{10, 10, 10},
+		{9, 10, 9},
+		{7, 6, 7},
+		{2, 0, 2},
+		{110, 100, 111},
+		{33, 30, 34},
+		{1, 1, 1},
 	} {
 		if got := beyondTolerance(tt.units, tt.now); got != tt.want {
 			t.Errorf("beyondTolerance(%d, %d) = %d, want %d", tt.units, tt.now, got, tt.want)

@@ -31,28 +31,33 @@ func TestReadCSV(t *testing.T) {
 	}{
 		{
 			"minutes with authors and reach, in any order",
-			"minute,topic,source,count,authors,reach\n2026-11-21T21:41:00Z,tour,push:acme,12,9,4000\n2026-11-21T21:40:00Z,tour,push:acme,0,,\n", ingest.CSVOptions{},
+			"minute,topic,source,count,authors,reach\n2026-11-21T21:41:00Z,tour,push:acme,12,9,4000\n2026-11-21T21:40:00Z,tour,push:acme,0,,\n",
+			ingest.CSVOptions{},
 			[]ingest.Count{count(2, "tour", "push:acme", 21, 41, 60, 12, 9, 4000), count(3, "tour", "push:acme", 21, 40, 60, 0, 0, 0)},
 		},
 		{
 			"semicolons, a mark, unix seconds, no source",
-			"\ufeffcount;topic;minute\r\n7;tour;1795297260\r\n", ingest.CSVOptions{},
+			"\ufeffcount;topic;minute\r\n7;tour;1795297260\r\n",
+			ingest.CSVOptions{},
 			[]ingest.Count{count(2, "tour", "csv", 21, 41, 60, 7, 0, 0)}, // 1795297260 = 21:41:00Z
 		},
 		{
 			"an hour is one bucket and is not spread",
-			"minute,topic,source,count,granularity\n2026-11-21T20:00:00Z,tour,acme,600,hour\n2026-11-21T20:00:00Z,tour,fast,10,minute\n", ingest.CSVOptions{},
+			"minute,topic,source,count,granularity\n2026-11-21T20:00:00Z,tour,acme,600,hour\n2026-11-21T20:00:00Z,tour,fast,10,minute\n",
+			ingest.CSVOptions{},
 			[]ingest.Count{count(2, "tour", "acme", 20, 0, 3600, 600, 0, 0), count(3, "tour", "fast", 20, 0, 60, 10, 0, 0)},
 		},
 		{
 			"hours by option",
-			"minute,topic,source,count\n2026-11-21T20:00:00Z,tour,acme,600\n", ingest.CSVOptions{Granularity: "hour"},
+			"minute,topic,source,count\n2026-11-21T20:00:00Z,tour,acme,600\n",
+			ingest.CSVOptions{Granularity: "hour"},
 			[]ingest.Count{count(2, "tour", "acme", 20, 0, 3600, 600, 0, 0)},
 		},
 		{
 			// Distances of AAPL: 5, 5, 15 minutes; of SB49: 5. The most frequent is 5: the 15 are a gap.
 			"tidy form: slugs, seconds floored, step from the data",
-			"timestamp_utc,series,value\n2026-11-21T21:02:53Z,AAPL,104\n2026-11-21T21:07:53Z,AAPL,100\n2026-11-21T21:12:53Z,AAPL,99\n2026-11-21T21:27:53Z,AAPL,98\n2026-11-21T21:02:53Z,#SB 49,3\n2026-11-21T21:07:53Z,#SB 49,4\n", ingest.CSVOptions{Source: "csv:nab"},
+			"timestamp_utc,series,value\n2026-11-21T21:02:53Z,AAPL,104\n2026-11-21T21:07:53Z,AAPL,100\n2026-11-21T21:12:53Z,AAPL,99\n2026-11-21T21:27:53Z,AAPL,98\n2026-11-21T21:02:53Z,#SB 49,3\n2026-11-21T21:07:53Z,#SB 49,4\n",
+			ingest.CSVOptions{Source: "csv:nab"},
 			[]ingest.Count{
 				count(2, "aapl", "csv:nab", 21, 2, 300, 104, 0, 0), count(3, "aapl", "csv:nab", 21, 7, 300, 100, 0, 0),
 				count(4, "aapl", "csv:nab", 21, 12, 300, 99, 0, 0), count(5, "aapl", "csv:nab", 21, 27, 300, 98, 0, 0),
@@ -61,7 +66,8 @@ func TestReadCSV(t *testing.T) {
 		},
 		{
 			"tidy form with sources of their own step",
-			"timestamp_utc,series,source,value\n2026-11-21T20:00:00Z,a,news,1\n2026-11-21T21:00:00Z,a,news,2\n2026-11-21T21:00:00Z,a,posts,3\n2026-11-21T21:01:00Z,a,posts,4\n", ingest.CSVOptions{},
+			"timestamp_utc,series,source,value\n2026-11-21T20:00:00Z,a,news,1\n2026-11-21T21:00:00Z,a,news,2\n2026-11-21T21:00:00Z,a,posts,3\n2026-11-21T21:01:00Z,a,posts,4\n",
+			ingest.CSVOptions{},
 			[]ingest.Count{
 				count(2, "a", "news", 20, 0, 3600, 1, 0, 0), count(3, "a", "news", 21, 0, 3600, 2, 0, 0),
 				count(4, "a", "posts", 21, 0, 60, 3, 0, 0), count(5, "a", "posts", 21, 1, 60, 4, 0, 0),

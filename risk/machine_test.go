@@ -91,29 +91,45 @@ func TestMachine(t *testing.T) {
 		}, "14:01 over_capacity"},
 		{"saturated by errors at half load is not over", many(5, minute{risk: .01, demand: 600, more: func(e *Evidence) { e.Saturated = true }}), ""},
 		// Under from 14:02 for 5 minutes; recovery until 90 minutes after 14:02.
-		{"over, recovery, calm", script(many(2, minute{risk: .9, demand: 1300}), many(120, minute{risk: .01, demand: 500})),
-			"14:00 over_capacity, 14:07 recovery, 15:32 calm"},
-		{"over, still dangerous", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .5, demand: 1100})),
-			"14:00 over_capacity, 14:07 alert"},
-		{"a dip is not recovery", script(many(2, minute{risk: .9, demand: 1300}), many(4, minute{risk: .01, demand: 1100}), many(2, minute{risk: .9, demand: 1300})),
-			"14:00 over_capacity"},
+		{
+			"over, recovery, calm", script(many(2, minute{risk: .9, demand: 1300}), many(120, minute{risk: .01, demand: 500})),
+			"14:00 over_capacity, 14:07 recovery, 15:32 calm",
+		},
+		{
+			"over, still dangerous", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .5, demand: 1100})),
+			"14:00 over_capacity, 14:07 alert",
+		},
+		{
+			"a dip is not recovery", script(many(2, minute{risk: .9, demand: 1300}), many(4, minute{risk: .01, demand: 1100}), many(2, minute{risk: .9, demand: 1300})),
+			"14:00 over_capacity",
+		},
 		// Alert 14:01; low from 14:02, so 15 minutes later, 14:17; recovery ends 30 minutes on.
-		{"alert, false alarm", script(many(2, minute{risk: .3, demand: 600}), many(60, minute{risk: .05, demand: 600})),
-			"14:01 alert, 14:17 recovery, 14:47 calm"},
+		{
+			"alert, false alarm", script(many(2, minute{risk: .3, demand: 600}), many(60, minute{risk: .05, demand: 600})),
+			"14:01 alert, 14:17 recovery, 14:47 calm",
+		},
 		// Low risk, but 800 of 1,200 is over 60 %: stays.
 		{"alert while busy", script(many(2, minute{risk: .3, demand: 600}), many(60, minute{risk: .05, demand: 800})), "14:01 alert"},
 		{"low for 14 minutes only", script(many(2, minute{risk: .3, demand: 600}), many(14, minute{risk: .05, demand: 600}), minutes(.1), many(14, minute{risk: .05, demand: 600})), "14:01 alert"},
 		{"watch ends", script(many(2, minute{risk: .15, demand: 600}), many(20, minute{risk: .01, demand: 600})), "14:01 watch, 14:17 calm"},
-		{"a second wave", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .04, demand: 500}), many(3, minute{risk: .3, demand: 900})),
-			"14:00 over_capacity, 14:07 recovery, 14:13 alert"},
+		{
+			"a second wave", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .04, demand: 500}), many(3, minute{risk: .3, demand: 900})),
+			"14:00 over_capacity, 14:07 recovery, 14:13 alert",
+		},
 
 		{"silence is not calm", script(minutes(.01), many(3, minute{more: noData}), minutes(.01)), "14:01 cannot_tell, 14:04 calm"},
-		{"silence in an alert", script(many(2, minute{risk: .3, demand: 600}), many(5, minute{more: noData}), many(2, minute{risk: .3, demand: 600})),
-			"14:01 alert, 14:02 cannot_tell, 14:07 alert"},
-		{"long silence in an alert", script(many(2, minute{risk: .3, demand: 600}), many(40, minute{more: noData}), minutes(.01)),
-			"14:01 alert, 14:02 cannot_tell, 14:42 calm"},
-		{"back from silence, and over", script(minutes(.01), many(2, minute{more: noData}), []minute{{risk: .9, demand: 1300}}),
-			"14:01 cannot_tell, 14:03 over_capacity"},
+		{
+			"silence in an alert", script(many(2, minute{risk: .3, demand: 600}), many(5, minute{more: noData}), many(2, minute{risk: .3, demand: 600})),
+			"14:01 alert, 14:02 cannot_tell, 14:07 alert",
+		},
+		{
+			"long silence in an alert", script(many(2, minute{risk: .3, demand: 600}), many(40, minute{more: noData}), minutes(.01)),
+			"14:01 alert, 14:02 cannot_tell, 14:42 calm",
+		},
+		{
+			"back from silence, and over", script(minutes(.01), many(2, minute{more: noData}), []minute{{risk: .9, demand: 1300}}),
+			"14:01 cannot_tell, 14:03 over_capacity",
+		},
 		{"a missing minute changes nothing", script(minutes(.15), []minute{{more: missing}}, minutes(.15)), "14:02 watch"},
 		{"no capacity", []minute{{risk: .01, demand: 500, more: func(e *Evidence) { e.CapacityRPM = 0 }}}, "14:00 cannot_tell"},
 		{"no risk is not calm", []minute{{risk: math.NaN(), demand: 500}}, "14:00 cannot_tell"},

@@ -146,8 +146,11 @@ type Phase struct {
 func (w *World) Phases() []Phase {
 	at := func(u float64) time.Time { return w.storyStart.Add(time.Duration(u * float64(time.Minute))) }
 	all := []Phase{
-		{Tickets, "calm", at(0)}, {Tickets, "talk rises", at(talkRises)},
-		{Museum, "sale opens", at(saleOpens)}, {Museum, "checkout fails", at(checkoutFails)}, {Museum, "checkout works again", at(checkoutHeals)},
+		{Tickets, "calm", at(0)},
+		{Tickets, "talk rises", at(talkRises)},
+		{Museum, "sale opens", at(saleOpens)},
+		{Museum, "checkout fails", at(checkoutFails)},
+		{Museum, "checkout works again", at(checkoutHeals)},
 		{Shop, "bump", at(bumpRises)},
 	}
 	p := w.bySlug[Tickets]

@@ -28,28 +28,33 @@ func TestReadCSV(t *testing.T) {
 	}{
 		{
 			"only minutes and requests",
-			"minute,requests\n2026-11-21T21:40:00Z,120\n2026-11-21T21:41:00Z,0\n", traffic.CSVOptions{},
+			"minute,requests\n2026-11-21T21:40:00Z,120\n2026-11-21T21:41:00Z,0\n",
+			traffic.CSVOptions{},
 			[]surgecast.TrafficMinute{{Segment: "total", Minute: at(21, 40), Requests: 120, Complete: true}, {Segment: "total", Minute: at(21, 41), Requests: 0, Complete: true}},
 		},
 		{
 			"every column, semicolons, a byte order mark, CRLF, falling times, another zone, unix seconds",
-			"\ufeffunits;segment;minute;requests;errors;rejected;p95_ms\r\n6;checkout;2026-11-21T22:42:30+01:00;10;2;1;812.5\r\n;;1795297260;7;;;\r\n", traffic.CSVOptions{},
+			"\ufeffunits;segment;minute;requests;errors;rejected;p95_ms\r\n6;checkout;2026-11-21T22:42:30+01:00;10;2;1;812.5\r\n;;1795297260;7;;;\r\n",
+			traffic.CSVOptions{},
 			// 21:42:30 UTC is floored to 21:42; 1795297260 = 2026-11-21T21:41:00Z.
 			[]surgecast.TrafficMinute{{Segment: "checkout", Minute: at(21, 42), Requests: 10, Errors: 2, Rejected: 1, P95MS: 812.5, UnitsObserved: 6, Complete: true}, {Segment: "total", Minute: at(21, 41), Requests: 7, Complete: true}},
 		},
 		{
 			"tidy form, one series, quoted",
-			"timestamp_utc,series,value\n\"2026-11-21 21:40:53\",\"all, servers\",2\n", traffic.CSVOptions{},
+			"timestamp_utc,series,value\n\"2026-11-21 21:40:53\",\"all, servers\",2\n",
+			traffic.CSVOptions{},
 			[]surgecast.TrafficMinute{{Segment: "total", Minute: at(21, 40), Requests: 2, Complete: true}},
 		},
 		{
 			"tidy form, one of two series",
-			"timestamp_utc,series,value\n2026-11-21T21:40:00Z,a,1\n2026-11-21T21:40:00Z,b,2\n", traffic.CSVOptions{Series: "b"},
+			"timestamp_utc,series,value\n2026-11-21T21:40:00Z,a,1\n2026-11-21T21:40:00Z,b,2\n",
+			traffic.CSVOptions{Series: "b"},
 			[]surgecast.TrafficMinute{{Segment: "total", Minute: at(21, 40), Requests: 2, Complete: true}},
 		},
 		{
 			"tidy form, series as segments",
-			"timestamp_utc,series,value\n2026-11-21T21:40:00Z,Browse,1\n2026-11-21T21:40:00Z,checkout,2\n", traffic.CSVOptions{Split: true},
+			"timestamp_utc,series,value\n2026-11-21T21:40:00Z,Browse,1\n2026-11-21T21:40:00Z,checkout,2\n",
+			traffic.CSVOptions{Split: true},
 			[]surgecast.TrafficMinute{{Segment: "browse", Minute: at(21, 40), Requests: 1, Complete: true}, {Segment: "checkout", Minute: at(21, 40), Requests: 2, Complete: true}},
 		},
 	} {

@@ -88,7 +88,7 @@ func (c *demoCmd) demo(ctx context.Context, g *Global, db *database, l net.Liste
   about five simulated minutes, visits follow, and the shop's capacity is passed about forty minutes in.
   At the museum the checkout breaks without any overload. Ctrl-C ends it.
 
-`, time.Since(began).Seconds(), address(l), (time.Duration(float64(time.Minute) / c.Speed)).Round(time.Millisecond))
+`, time.Since(began).Seconds(), address(l), time.Duration(float64(time.Minute)/c.Speed).Round(time.Millisecond))
 		err := c.play(ctx, p, world, cast)
 		if err == nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
@@ -182,11 +182,11 @@ func (c *demoCmd) play(ctx context.Context, p *player, w *simulate.World, k *cas
 			return nil
 		case <-time.After(time.Duration(float64(due.Sub(p.clock.Now())) / c.Speed)):
 		}
-		if _, err := p.play(ctx, k.minute(w, at)); err != nil {
+		if err := p.play(ctx, k.minute(w, at)); err != nil {
 			if ctx.Err() == nil {
 				return err
 			}
-			return nil //nolint:nilerr // Ctrl-C in the middle of a minute is a clean end
+			return nil // Ctrl-C in the middle of a minute is a clean end
 		}
 	}
 }

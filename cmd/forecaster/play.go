@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"surgecast"
-	"surgecast/engine"
 )
 
 // closing is how long after its end a minute is published by a recording: what a prompt source takes.
@@ -31,29 +30,29 @@ type minute struct {
 }
 
 // play publishes one minute and sweeps.
-func (p *player) play(ctx context.Context, m minute) (engine.Result, error) {
+func (p *player) play(ctx context.Context, m minute) error {
 	now := m.at.Add(time.Minute + closing)
 	if len(m.mentions) > 0 {
 		if _, err := p.app.db.PutMentions(ctx, m.mentions, now); err != nil {
-			return engine.Result{}, fmt.Errorf("storing mentions of %s: %w", m.at.Format(time.RFC3339), err)
+			return fmt.Errorf("storing mentions of %s: %w", m.at.Format(time.RFC3339), err)
 		}
 	}
 	if len(m.traffic) > 0 {
 		if _, err := p.app.db.PutTraffic(ctx, m.traffic, now); err != nil {
-			return engine.Result{}, fmt.Errorf("storing traffic of %s: %w", m.at.Format(time.RFC3339), err)
+			return fmt.Errorf("storing traffic of %s: %w", m.at.Format(time.RFC3339), err)
 		}
 	}
 	p.clock.Jump(now)
 	res, err := p.app.engine.Sweep(ctx, now)
 	if err != nil {
-		return res, err
+		return err
 	}
 	if res.Messages > 0 {
 		if err := p.app.notify.Settle(ctx, settleWithin); err != nil {
-			return res, fmt.Errorf("waiting for webhooks of %s: %w", m.at.Format(time.RFC3339), err)
+			return fmt.Errorf("waiting for webhooks of %s: %w", m.at.Format(time.RFC3339), err)
 		}
 	}
-	return res, nil
+	return nil
 }
 
 // history stores many minutes at once, before the first sweep: they were known long ago.

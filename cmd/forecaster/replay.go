@@ -472,7 +472,7 @@ func (c *replayCmd) play(ctx context.Context, g *Global, p *player, r *recording
 			show.add(1) // nothing became known; silence is looked for every ten minutes
 			continue
 		}
-		if _, err := p.play(ctx, *m); err != nil {
+		if err := p.play(ctx, *m); err != nil {
 			return err
 		}
 		show.add(1)
