@@ -134,10 +134,10 @@ func TestFailingWithoutOverload(t *testing.T) {
 	t.Parallel()
 	const broken = museumBreaks
 	var well []surgecast.SiteForecast
-	t.Run("nothing breaks", func(t *testing.T) { _, well = museum(t, surgecast.ModeAct, false, 55) })
+	t.Run("nothing breaks", func(t *testing.T) { _, well = museum(t, surgecast.ModeAct, false, 45) })
 	for _, mode := range []surgecast.Mode{surgecast.ModeShadow, surgecast.ModeAct} {
 		t.Run(string(mode), func(t *testing.T) {
-			until := 55
+			until := 45
 			if mode == surgecast.ModeShadow {
 				until = 35 // what it says is the same; what it sends is not
 			}
@@ -231,7 +231,7 @@ func TestFailureDoesNotBecomeUsual(t *testing.T) {
 // Fails when: step gives Signals to the model whatever complaint says.
 func TestOutageTalkBringsNoUnits(t *testing.T) {
 	t.Parallel()
-	const broken, until = 900, 940
+	const broken, until = 600, 630
 	run := func(t *testing.T, errors, burst bool) int {
 		p := newPlace(t, nil)
 		p.talked(60)
@@ -241,7 +241,7 @@ func TestOutageTalkBringsNoUnits(t *testing.T) {
 		brought, most := 0., 0
 		for i := range until {
 			m := quiet(13, i, 5)
-			if i%170 > 150 && i < 850 {
+			if i%170 > 150 && i < 550 {
 				m += quiet(14, i, 30)
 			}
 			brought += (4*m - brought) / 8 // visits that follow in some minutes

@@ -141,7 +141,6 @@ func TestDamagedSnapshotLearnsAgain(t *testing.T) {
 		exact        bool
 	}{
 		{"model", `UPDATE model_state SET blob = overlay(blob placing '\x00ff'::bytea from 900) WHERE series LIKE 'site:%'`, true},
-		{"model cut short", `UPDATE model_state SET blob = substring(blob for 700) WHERE series LIKE 'site:%'`, true},
 		{"model lost", `DELETE FROM model_state WHERE series LIKE 'site:%'`, true},
 		{"memory", `UPDATE model_state SET blob = 'x' WHERE series LIKE 'run:%'`, false},
 		{"topic", `UPDATE model_state SET blob = '{"voices":{"1":{}}}' WHERE series LIKE 'topic:%'`, true},
