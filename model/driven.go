@@ -54,7 +54,7 @@ type judgeLead struct {
 const (
 	judgeWidth    = 6     // q.5, q.9 of freed, of plain; offset, share
 	freedPrior    = 1.4   // log odds: .8
-	judgeRate     = .1    // of a loss difference, divided by √h
+	judgeRate     = .3    // of a loss difference, divided by √h
 	judgeDiscount = 2000. // steps
 	offsetLeast   = -.7   // talk below its usual takes at most half
 	offsetMost    = 5.
@@ -99,6 +99,8 @@ func (d *Driven) N() int { return d.plain.N() }
 // Step takes in one step: the visits, and the mentions of each class in it (NaN: not counted; nil: none
 // of them was). The caller gives every step in order.
 func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
+	o.Value = known(o.Value)
+	o.Missing = o.Missing || math.IsNaN(o.Value)
 	d.plain.Step(unixSeconds, o)
 	if d.freed == nil {
 		return
@@ -110,7 +112,7 @@ func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
 	d.base = d.tr.base(usual)
 	off := d.offset(d.tr.lift(), d.base)
 	free := o
-	if !o.Missing && !math.IsNaN(o.Value) {
+	if !o.Missing {
 		d.judge(o, off)
 		d.tr.learn(o.Value, usual, o.Bound)
 		d.tr.look()
@@ -120,7 +122,7 @@ func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
 	for s, t := range d.talk {
 		m := math.NaN()
 		if s < len(mentions) {
-			m = mentions[s]
+			m = known(mentions[s])
 		}
 		if t.n == 0 && math.IsNaN(m) {
 			continue // never heard of: nothing to step
@@ -139,6 +141,14 @@ func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
 	d.look()
 	d.file()
 	d.t++
+}
+
+// known is a count, or NaN when it cannot be one.
+func known(x float64) float64 {
+	if math.IsInf(x, 0) || x < 0 {
+		return math.NaN()
+	}
+	return min(x, largestCount)
 }
 
 // Plan tells the model of an event, as Series.Plan.
@@ -271,7 +281,7 @@ func (d *Driven) judge(o Obs, off float64) {
 		if j.norm > 0 {
 			j.log += judgeRate / math.Sqrt(float64(j.h)) * min(max((lone-with)/j.norm, -5), 5)
 			j.log -= j.log / judgeDiscount
-			j.log = min(max(j.log, -4), 3)
+			j.log = min(max(j.log, -6), 3)
 		}
 		j.with += with - j.with/(10*judgeDiscount)
 		j.lone += lone - j.lone/(10*judgeDiscount)
@@ -446,7 +456,8 @@ func (d *Driven) risk(h int, c float64) float64 {
 }
 
 // MaxQuantile is the p-quantile of the highest Z in the steps fromStep..toStep ahead, as
-// Series.MaxQuantile: both series' quantiles joined in z, the freed one's raised and widened.
+// Series.MaxQuantile: both series' quantiles joined in z, the freed one's raised and widened. Over 1..h
+// with h a horizon that is only where the search for the inverse of Risk starts.
 func (d *Driven) MaxQuantile(fromStep, toStep int, p float64) float64 {
 	lone := d.plain.MaxQuantile(fromStep, toStep, p)
 	if d.freed == nil {
@@ -460,7 +471,38 @@ func (d *Driven) MaxQuantile(fromStep, toStep int, p float64) float64 {
 		z = d.widen(z, mid, normalQuantile(min(max(p, 1e-6), 1-1e-6)), sigma)
 	}
 	w := d.weight(toStep)
-	return math.Expm1(max(w*(z+by)+(1-w)*math.Log1p(lone), 0))
+	z = max(w*(z+by)+(1-w)*math.Log1p(lone), 0)
+	if fromStep <= 1 && math.Abs(by)+sigma > .02 {
+		for i := range d.freed.horizons {
+			if d.freed.horizons[i].h == toStep {
+				z = d.inverse(i, z, p)
+			}
+		}
+	}
+	return math.Expm1(z)
+}
+
+// inverse looks for the z at which logit Risk is logit(1 − p), by secants from a point near it.
+func (d *Driven) inverse(h int, z, p float64) float64 {
+	want := logit(1 - p)
+	miss := func(z float64) float64 { return bound(logit(d.Risk(h, math.Expm1(z))), 2*logitLimit) - want }
+	m := miss(z)
+	step := bound(m*.05, .2) // a logit is about a twentieth of z, and Risk falls in z
+	for range 4 {
+		if math.Abs(m) < .02 || step == 0 {
+			break
+		}
+		next := max(z+step, 0)
+		was := m
+		m = miss(next)
+		slope := (m - was) / (next - z)
+		z = next
+		if !(slope < -.1) {
+			break
+		}
+		step = bound(-m/slope, .2)
+	}
+	return z
 }
 
 // WithoutTalk is the series that knows no mentions.
