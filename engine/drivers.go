@@ -45,6 +45,9 @@ func drivers() []model.Driver {
 
 // driver names what brings most of the traffic, when the band allows it.
 func (t *track) driver() *risk.Driver {
+	if t.series.SignalValue() > 1 {
+		return nil // the forecast is better without the talk: it goes along with the visits, it does not bring them
+	}
 	t.shares = t.series.Shares(t.shares)
 	best := -1
 	for i, s := range t.shares {

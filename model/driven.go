@@ -35,7 +35,7 @@ type Driven struct {
 	stale    bool      // offsets are to be worked out
 	surprise float64   // squared error of past offsets in units of what was expected of them
 	judges   [len(judgeMinutes)]judgeLead
-	fp, ff   Forecast
+	ff       Forecast
 	t        int
 }
 
@@ -585,13 +585,13 @@ func (d *Driven) parts() []*Series {
 func (d *Driven) MarshalBinary() ([]byte, error) {
 	b := append([]byte(nil), drivenMagic...)
 	b = binary.LittleEndian.AppendUint16(b, snapshotVersion)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(d.talk))) //nolint:gosec // a handful of classes
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(d.talk)))
 	for _, s := range d.parts() {
 		blob, err := s.MarshalBinary()
 		if err != nil {
 			return nil, err
 		}
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(blob))) //nolint:gosec // some hundred kilobytes
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(blob)))
 		b = append(b, blob...)
 	}
 	c := codec{}

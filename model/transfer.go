@@ -200,7 +200,7 @@ func (t *transfer) drift(known bool) {
 	}
 	t.theta[0] *= t.settle
 	for _, i := range t.on {
-		r := 1.
+		var r float64
 		switch {
 		case i == 0:
 			r = t.settle
@@ -302,8 +302,6 @@ func (t *transfer) learn(y, b float64, low bool) {
 	t.stray = min(max(t.stray, math.Log(strayLow)), math.Log(strayHigh))
 	t.prev = z
 }
-
-func bound4(z float64) float64 { return min(max(z, -3), 3) }
 
 // hear takes in the deviation of one class in this step. NaN: not counted, the fast memory stands in.
 func (t *transfer) hear(s int, d float64) {

@@ -51,7 +51,7 @@ func count(r *rand.Rand, mean, size float64) float64 {
 		return 0
 	}
 	d := size - 1./3 // of at least 1
-	g := 0.
+	var g float64
 	for {
 		x := r.NormFloat64()
 		v := math.Pow(1+x/math.Sqrt(9*d), 3)

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 func binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "forecaster-*"); built.err != nil {
+		if built.dir, built.err = os.MkdirTemp("", "forecaster-*"); built.err != nil { //nolint:usetesting // outlives the test that builds it
 			return
 		}
 		built.path = filepath.Join(built.dir, "forecaster")
