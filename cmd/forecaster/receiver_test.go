@@ -29,7 +29,6 @@ type receiver struct {
 	mu  sync.Mutex
 	got []message
 
-	// before, if set, is called with every verified message before it is answered: false refuses it.
 	before func(n int, m message) bool
 }
 
@@ -67,6 +66,14 @@ func newReceiver(t testing.TB) *receiver {
 	}))
 	t.Cleanup(r.Close)
 	return r
+}
+
+// decide sets what is called with every verified message before it is answered: false refuses it. Under the
+// lock the handler takes, so that what it reads was written before.
+func (r *receiver) decide(before func(n int, m message) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = before
 }
 
 func (r *receiver) messages() []message {

@@ -43,12 +43,12 @@ func playOnce(t *testing.T, f files, rec []played) finished {
 	dir, address := stateDir(t), freeAddress(t)
 	hook := newReceiver(t)
 	var asked atomic.Bool
-	hook.before = func(_ int, m message) bool {
+	hook.decide(func(_ int, m message) bool {
 		if m.Type == surgecast.TypeSurgeOpened && isAbout(m, shopSlug) && asked.CompareAndSwap(false, true) {
 			answersWhilePlaying(t, "http://"+address, m)
 		}
 		return true
-	}
+	})
 	report := filepath.Join(place(t), "report")
 	p := start(t, nil, replayArgs(f, dir, address, "--webhook", hook.URL, "--webhook-secret", hookSecret, "--json", report+".json", "--html", report+".html")...)
 	if code := p.wait(); code != 0 {
@@ -229,13 +229,13 @@ func killed(t *testing.T, f files, base finished) {
 	}
 	var current atomic.Pointer[process]
 	var done atomic.Int32
-	hook.before = func(k int, _ message) bool {
+	hook.decide(func(k int, _ message) bool {
 		if slices.Contains(during, k) {
 			done.Add(1)
 			current.Load().signal(9)
 		}
 		return true
-	}
+	})
 	type moment struct {
 		starting time.Duration // after the start; 0: at minute
 		minute   time.Time
