@@ -85,8 +85,9 @@ lint: need-go ## gofumpt, go vet (Linux and macOS), golangci-lint, go mod tidy, 
 	  else echo "not checked: the dashboard's types (no Node.js)"; fi
 	@echo "lint: clean"
 
-bench: setup $(TESTPG) ## the figures of the budgets; BENCH=pattern
-	@$(TESTPG) $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 ./... | grep -v -e '^?' -e 'no test files' -e '^PASS'
+bench: setup build $(TESTPG) ## the figures of the budgets on a durable server; BENCH=pattern
+	@$(TESTPG) -durable sh -c 'bin/forecaster migrate up --database-url "$$SURGECAST_TEST_DATABASE_URL" >/dev/null && \
+	  SURGECAST_BENCH_DATABASE_URL="$$SURGECAST_TEST_DATABASE_URL" $(GO) test -run "^$$" -bench "$(BENCH)" -benchmem -p 1 ./...' | grep -v -e '^?' -e 'no test files' -e '^PASS'
 
 fuzz: need-go ## every fuzz target, FUZZTIME=10s each
 	@scripts/fuzz $(FUZZTIME)

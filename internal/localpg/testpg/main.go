@@ -3,6 +3,8 @@
 //
 //	go run ./internal/localpg/testpg go test ./...
 //
+// With -durable first the server waits for the disk as a default one does, for figures that mean something.
+//
 // The command finds the server's address in SURGECAST_TEST_DATABASE_URL. If that is set already, testpg starts
 // nothing. Its exit code is the command's.
 package main
@@ -29,7 +31,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "use: testpg COMMAND [ARGUMENT…]")
 		os.Exit(2)
 	}
-	code, err := run(os.Args[1:])
+	args, durable := os.Args[1:], false
+	if args[0] == "-durable" && len(args) > 1 {
+		args, durable = args[1:], true
+	}
+	code, err := run(args, durable)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testpg:", err)
 		if code == 0 {
@@ -39,7 +45,7 @@ func main() {
 	os.Exit(code)
 }
 
-func run(args []string) (code int, err error) {
+func run(args []string, durable bool) (code int, err error) {
 	// The terminal sends Ctrl-C to the command as well: let it end, then clean up.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -47,7 +53,16 @@ func run(args []string) (code int, err error) {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // running what the caller says is the purpose; it ends by signal, below
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, os.Environ()
 	if os.Getenv(variable) == "" {
-		server, startErr := start(ctx)
+		begin := start
+		if durable {
+			dir, err := os.MkdirTemp("", "surgecast-bench-")
+			if err != nil {
+				return 1, err
+			}
+			defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+			begin = func(ctx context.Context) (*localpg.Server, error) { return startDurable(ctx, dir) }
+		}
+		server, startErr := begin(ctx)
 		if startErr != nil {
 			return 1, startErr
 		}
@@ -70,6 +85,15 @@ func run(args []string) (code int, err error) {
 		return max(exit.ExitCode(), 1), nil
 	}
 	return 0, err
+}
+
+// startDurable starts a server on disk with default durability.
+func startDurable(ctx context.Context, dir string) (*localpg.Server, error) {
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's own account must pass through
+		return nil, err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return localpg.Start(ctx, localpg.Options{StateDir: dir, Logger: logger, Durable: true})
 }
 
 // start starts a server in the first place no other run holds; a place whose run was killed is used again.
