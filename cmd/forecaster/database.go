@@ -114,7 +114,19 @@ func (db *database) lost() error {
 
 // blame is err, unless the private PostgreSQL has ended: then all else only follows from that.
 func (db *database) blame(err error) error {
-	if lost := db.lost(); err != nil && lost != nil {
+	if err == nil || db.local == nil {
+		return err
+	}
+	// A part may notice its broken connection before the end of the server is seen: ask the server.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if db.Store == nil || db.Ping(ctx) != nil {
+		select {
+		case <-db.local.Done():
+		case <-time.After(10 * time.Second):
+		}
+	}
+	if lost := db.lost(); lost != nil {
 		return lost
 	}
 	return err
