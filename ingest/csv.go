@@ -1,6 +1,7 @@
 // Package ingest turns what social feeds say into counts per topic, source and minute.
 //
-// Here so far: counts somebody else made, as CSV. A reader returns every bucket of its input or says
+// Streams are counted here (Stream, Sink); counts somebody else made come from a Counter, by push or as CSV.
+// A CSV reader returns every bucket of its input or says
 // what is wrong with it, by line and field; storing all or nothing is its caller's transaction.
 package ingest
 
