@@ -52,6 +52,8 @@ type Config struct {
 	// Interpolate fills dst with the quantiles at lead, everything in steps (model.Interpolate).
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
+	Check Checker // nil: checks are not answered here
+
 	// Saturated says whether a pushed minute is only a lower bound of demand (traffic.Saturated); nil: none is.
 	Saturated func(surgecast.CapacityProfile, surgecast.TrafficMinute) bool
 

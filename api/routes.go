@@ -72,6 +72,7 @@ func (s *Server) routes() {
 	s.webhookRoutes()
 	s.keyRoutes()
 	s.liveRoutes()
+	s.checkRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

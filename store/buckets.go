@@ -55,6 +55,10 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 		if err != nil {
 			return err
 		}
+		past, err := pastSince(ctx, tx, distinct(topicIDs))
+		if err != nil {
+			return err
+		}
 		starts := make([]int, len(from)+1) // where series i begins in out
 		for i := range from {
 			f, ok := feeds[sourceIDs[i]]
@@ -62,6 +66,9 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 				return fmt.Errorf("source %d: %w", sourceIDs[i], surgecast.ErrNotFound)
 			}
 			since, known := counted[topicIDs[i]]
+			if p, ok := past[series{topicIDs[i], sourceIDs[i]}]; ok && p.Before(since) {
+				since = p
+			}
 			for at := from[i].UTC(); at.Before(to); at = at.Add(f.step) {
 				heard := f.healthy[at.Unix()] && known && !at.Before(since)
 				out = append(out, surgecast.MentionBucket{TopicID: topicIDs[i], SourceID: sourceIDs[i], Minute: at, Missing: !heard})
@@ -88,7 +95,7 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 			b.Raw += raw
 			b.Organic += organic
 			b.Authors += authors
-			b.Missing = false
+			b.Missing = feeds[sourceIDs[i]].deaf[minute.Unix()] // what was heard of it is not the whole of it
 			return nil
 		})
 		return err
@@ -110,6 +117,7 @@ func distinct(ids []int64) []int64 {
 type feed struct {
 	step    time.Duration
 	healthy map[int64]bool // starts of buckets in which it was listening, unix seconds
+	deaf    map[int64]bool // those in which it was not, or not all the time
 }
 
 func readFeeds(ctx context.Context, tx pgx.Tx, ids []int64, from, to time.Time) (map[int64]feed, error) {
@@ -117,15 +125,20 @@ func readFeeds(ctx context.Context, tx pgx.Tx, ids []int64, from, to time.Time) 
 	rows, _ := tx.Query(ctx, `SELECT id, step_seconds FROM source WHERE id = ANY ($1)`, ids)
 	var id, step int64
 	if _, err := pgx.ForEachRow(rows, []any{&id, &step}, func() error {
-		feeds[id] = feed{time.Duration(step) * time.Second, map[int64]bool{}}
+		feeds[id] = feed{time.Duration(step) * time.Second, map[int64]bool{}, map[int64]bool{}}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	rows, _ = tx.Query(ctx, `SELECT source_id, extract(epoch FROM minute)::bigint FROM source_minute WHERE source_id = ANY ($1) AND minute >= $2 AND minute < $3 AND healthy`, ids, from, to)
+	rows, _ = tx.Query(ctx, `SELECT source_id, extract(epoch FROM minute)::bigint, healthy FROM source_minute WHERE source_id = ANY ($1) AND minute >= $2 AND minute < $3`, ids, from, to)
 	var minute int64
-	_, err := pgx.ForEachRow(rows, []any{&id, &minute}, func() error {
-		feeds[id].healthy[minute] = true
+	var healthy bool
+	_, err := pgx.ForEachRow(rows, []any{&id, &minute, &healthy}, func() error {
+		if healthy {
+			feeds[id].healthy[minute] = true
+		} else {
+			feeds[id].deaf[minute] = true
+		}
 		return nil
 	})
 	return feeds, err
@@ -145,9 +158,26 @@ func countedSince(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[int64]t
 	return out, err
 }
 
+// series names what one source says of one topic.
+type series struct{ topic, source int64 }
+
+// pastSince is from when on a topic's minutes in a source were filled in from the feed's memory.
+func pastSince(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[series]time.Time, error) {
+	rows, _ := tx.Query(ctx, `SELECT topic_id, source_id, since FROM topic_past WHERE topic_id = ANY ($1)`, topicIDs)
+	out := map[series]time.Time{}
+	var k series
+	var since time.Time
+	_, err := pgx.ForEachRow(rows, []any{&k.topic, &k.source, &since}, func() error {
+		out[k] = since
+		return nil
+	})
+	return out, err
+}
+
 // A stream's minute is complete when the stream closed it, not when its first row came. Absolute counts
 // are complete as they come; a source that also closes its minutes may reach further with zeros.
-const mentionFrontiersSQL = `
+const (
+	frontierSQL = `
 	WITH s AS MATERIALIZED (
 		SELECT id, mode, (SELECT max(minute) FROM source_minute WHERE source_id = source.id) AS closed FROM source
 	)
@@ -155,17 +185,31 @@ const mentionFrontiersSQL = `
 		CASE WHEN s.mode = 'increments' THEN s.closed ELSE GREATEST(m.last_minute, s.closed) END
 	FROM   mention_series m
 	JOIN   s ON s.id = m.source_id
-	WHERE  s.mode = 'absolute' OR s.closed >= m.first_minute
-	ORDER  BY 1, 2`
+	WHERE  (s.mode = 'absolute' OR s.closed >= m.first_minute)`
+	mentionFrontiersSQL = frontierSQL + ` ORDER BY 1, 2`
+	topicFrontiersSQL   = frontierSQL + ` AND m.topic_id = $1 ORDER BY 1, 2`
+)
+
+// TopicFrontiers is MentionFrontiers for one topic.
+func (s *Store) TopicFrontiers(ctx context.Context, topicID int64) ([]surgecast.Frontier, error) {
+	rows, _ := s.pool.Query(ctx, topicFrontiersSQL, topicID)
+	fs, err := pgx.CollectRows(rows, scanFrontier)
+	if err != nil {
+		return nil, fmt.Errorf("reading how far mentions of topic %d reach: %w", topicID, err)
+	}
+	return fs, nil
+}
+
+func scanFrontier(row pgx.CollectableRow) (f surgecast.Frontier, err error) {
+	err = row.Scan(&f.TopicID, &f.SourceID, &f.First, &f.Last)
+	f.First, f.Last = f.First.UTC(), f.Last.UTC()
+	return f, err
+}
 
 // MentionFrontiers is, per topic and source with counts, the first bucket and the last complete one.
 func (s *Store) MentionFrontiers(ctx context.Context) ([]surgecast.Frontier, error) {
 	rows, _ := s.pool.Query(ctx, mentionFrontiersSQL)
-	fs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f surgecast.Frontier, err error) {
-		err = row.Scan(&f.TopicID, &f.SourceID, &f.First, &f.Last)
-		f.First, f.Last = f.First.UTC(), f.Last.UTC()
-		return f, err
-	})
+	fs, err := pgx.CollectRows(rows, scanFrontier)
 	if err != nil {
 		return nil, fmt.Errorf("reading how far mentions reach: %w", err)
 	}

@@ -344,7 +344,24 @@ func (s *Store) LatestForecastsSince(ctx context.Context, t time.Time) ([]surgec
 	return s.forecasts(ctx, latestForecastsSQL, t)
 }
 
+// Bounded to a day, so that only two partitions are looked at.
+const newestForecastSQL = `SELECT ` + forecastColumns + ` FROM site_forecast
+	WHERE site_id = $1 AND segment = $2 AND origin <= $3 AND origin > $3 - interval '1 day' ORDER BY origin DESC LIMIT 1`
+
 const forecastsSQL = `SELECT ` + forecastColumns + ` FROM site_forecast WHERE site_id = $1 AND segment = $2 AND origin >= $3 AND origin < $4 ORDER BY origin`
+
+// NewestForecast is the ledger's last row of one site and segment issued by at; ErrNotFound when there is none.
+func (s *Store) NewestForecast(ctx context.Context, siteID int64, segment string, at time.Time) (surgecast.SiteForecast, error) {
+	rows, _ := s.pool.Query(ctx, newestForecastSQL, siteID, segment, at)
+	f, err := pgx.CollectExactlyOneRow(rows, scanForecast)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return f, fmt.Errorf("forecast of site %d: %w", siteID, surgecast.ErrNotFound)
+	}
+	if err != nil {
+		return f, fmt.Errorf("reading the newest forecast of site %d: %w", siteID, err)
+	}
+	return f, nil
+}
 
 // Forecasts are the ledger's rows of one site and segment with from ≤ origin < to, by origin.
 func (s *Store) Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error) {

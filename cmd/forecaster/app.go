@@ -79,6 +79,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Store: db.Store, Clock: o.clock, Wall: time.Now, Logger: g.log, Draw: web.Draw, Restate: engine.Restate,
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
 		Saturated:  traffic.Saturated,
+		Check:      checker{db: db, clock: o.clock}.Check,
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {

@@ -36,6 +36,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Play a simulated surge at high speed, with the dashboard on :8080. Nothing to configure."`
 	Serve    serveCmd    `cmd:"" help:"Run the service: API, dashboard, engine and webhooks."`
 	Replay   replayCmd   `cmd:"" help:"Play recorded minutes through the production path and report forecasts against what came."`
+	Check    checkCmd    `cmd:"" help:"Ask what a topic does to a site: a verdict in a sentence. Exit 0 calm, 10 watch, 20 alert, 30 cannot tell."`
 	Backtest backtestCmd `cmd:"" help:"Forecast a CSV of series at given origins, for scoring."`
 	Import   importCmd   `cmd:"" help:"Import recorded mentions or traffic from CSV, all or nothing."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
@@ -114,6 +115,10 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil: // Ctrl-C is a clean end
 		return 0
 	default:
+		var answer errExit
+		if errors.As(err, &answer) {
+			return answer.code
+		}
 		fmt.Fprintln(errOut, "forecaster:", err)
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == diskFull {
