@@ -270,7 +270,7 @@ func TestBacktestIsDeterministic(t *testing.T) {
 
 // Time between two values becomes missing steps; a time that goes back is refused.
 func TestRunnerFillsGaps(t *testing.T) {
-	m := model.New(model.Config{StepSeconds: 60, Leads: []int{1}, Levels: []float64{.5}})
+	m := model.NewDriven(model.Config{StepSeconds: 60, Leads: []int{1}, Levels: []float64{.5}}, nil)
 	r := NewRunner(m, 60)
 	for _, at := range []int64{1000, 1060, 1300} { // 1120, 1180, 1240 are missing
 		if err := r.Feed(at, model.Obs{Value: 5}); err != nil {

@@ -9,9 +9,10 @@ import (
 // Runner steps one model through a timed series. Time between two values is filled with missing steps,
 // so the model is never told that silence is zero, and never has to know about gaps.
 type Runner struct {
-	Model *model.Series
-	step  int64 // seconds
-	last  int64 // start of the last step given, Unix seconds
+	Model *model.Driven
+	Heard func(unixSeconds int64) []float64 // what was said in a step, one entry a driver; nil: nothing is counted
+	step  int64                             // seconds
+	last  int64                             // start of the last step given, Unix seconds
 	begun bool
 }
 
@@ -20,7 +21,7 @@ type Runner struct {
 const longestGap = 100_000
 
 // NewRunner returns a runner over m, whose steps are stepSeconds long.
-func NewRunner(m *model.Series, stepSeconds int) *Runner {
+func NewRunner(m *model.Driven, stepSeconds int) *Runner {
 	return &Runner{Model: m, step: int64(stepSeconds)}
 }
 
@@ -35,7 +36,7 @@ func (r *Runner) Feed(unixSeconds int64, o model.Obs) error {
 	if !r.begun {
 		r.begun = true
 		r.last = unixSeconds
-		r.Model.Step(unixSeconds, o)
+		r.give(unixSeconds, o)
 		return nil
 	}
 	gap := unixSeconds - r.last
@@ -48,9 +49,9 @@ func (r *Runner) Feed(unixSeconds int64, o model.Obs) error {
 		n = longestGap
 	}
 	for k := int64(1); k < n; k++ {
-		r.Model.Step(unixSeconds-(n-k)*r.step, model.Obs{Missing: true})
+		r.give(unixSeconds-(n-k)*r.step, model.Obs{Missing: true})
 	}
-	r.Model.Step(unixSeconds, o)
+	r.give(unixSeconds, o)
 	r.last = unixSeconds
 	return nil
 }
@@ -59,6 +60,14 @@ func (r *Runner) Feed(unixSeconds int64, o model.Obs) error {
 func (r *Runner) Advance(unixSeconds int64) {
 	for n := 0; r.begun && r.last+r.step <= unixSeconds && n < longestGap; n++ {
 		r.last += r.step
-		r.Model.Step(r.last, model.Obs{Missing: true})
+		r.give(r.last, model.Obs{Missing: true})
 	}
+}
+
+func (r *Runner) give(unixSeconds int64, o model.Obs) {
+	var said []float64
+	if r.Heard != nil {
+		said = r.Heard(unixSeconds)
+	}
+	r.Model.Step(unixSeconds, o, said)
 }

@@ -20,6 +20,9 @@ import (
 // site whose visits do not follow the talk loses nothing, and the ratio of the losses is the value of the
 // social signal.
 //
+// How talk turns into visits is told in minutes (transfer.go). With steps longer than ten minutes nothing of
+// that could be seen, so the kernels then follow the steps: half a step, 3, 18 and 144.
+//
 // Without drivers there is only the plain series.
 type Driven struct {
 	plain *Series
@@ -27,6 +30,7 @@ type Driven struct {
 	talk  []*Series // one per class, the cheap form
 	tr    transfer
 	step  float64 // seconds
+	pace  float64 // seconds of talk's own time in a step: kernels never run faster than steps can tell
 
 	base     float64 // B of this step
 	offsets  []float64
@@ -54,6 +58,8 @@ type judgeLead struct {
 const (
 	judgeWidth    = 6     // q.5, q.9 of freed, of plain; offset, share
 	freedPrior    = 1.4   // log odds: .8
+	unprovenPrior = -1.4  // the same, when nothing is known of any class
+	longestPace   = 600.  // seconds: with longer steps the kernels are .5, 3, 18 and 144 steps
 	judgeRate     = .3    // of a loss difference, divided by √h
 	judgeDiscount = 2000. // steps
 	offsetLeast   = -.7   // talk below its usual takes at most half
@@ -62,16 +68,22 @@ const (
 
 // NewDriven returns a model of a site with so many classes of sources. It panics where New does.
 func NewDriven(c Config, drivers []Driver) *Driven {
-	d := &Driven{plain: New(c), step: float64(c.StepSeconds), surprise: 1}
+	d := &Driven{plain: New(c), step: float64(c.StepSeconds), pace: min(float64(c.StepSeconds), longestPace), surprise: 1}
 	if len(drivers) == 0 {
 		return d
 	}
 	d.freed = New(c)
-	d.tr = newTransfer(d.step, drivers)
+	d.tr = newTransfer(d.pace, drivers)
 	t := c
 	t.Full, t.Sustain = false, 1
 	for range drivers {
 		d.talk = append(d.talk, New(t))
+	}
+	earned := unprovenPrior - freedPrior
+	for _, v := range drivers {
+		if !v.Unproven {
+			earned = 0
+		}
 	}
 	n := len(c.Leads)
 	d.offsets, d.spread, d.ahead = make([]float64, n), make([]float64, n), make([]float64, n)
@@ -79,10 +91,11 @@ func NewDriven(c Config, drivers []Driver) *Driven {
 		j := &d.judges[i]
 		j.lead = -1
 		for k, h := range c.Leads {
-			if math.Abs(float64(h)*d.step-m*60) < d.step/2+1 {
+			if math.Abs(float64(h)*d.pace-m*60) < d.pace/2+1 {
 				j.lead, j.h = k, h
 			}
 		}
+		j.log = earned
 		if j.lead >= 0 {
 			j.ring = make([]float64, j.h*judgeWidth)
 			for k := range j.ring {
@@ -204,8 +217,8 @@ func (d *Driven) look() {
 			at := t.unix + int64(h)*int64(d.step)
 			dev := math.Expm1(t.leads[i].q[t.median]) - d.usualAt(t, at)
 			if now > dev {
-				u := float64(h) * d.step
-				kept := now / (1 + u/talkHalf) * math.Exp(growth*growthDamp/d.step*(1-math.Exp(-u/growthDamp)))
+				u := float64(h) * d.pace
+				kept := now / (1 + u/talkHalf) * math.Exp(growth*growthDamp/d.pace*(1-math.Exp(-u/growthDamp)))
 				dev += (kept - dev) / 2
 			}
 			if last > 0 && dev < 0 { // the median of a rare topic lies below its usual: no talk is not less than none
@@ -226,7 +239,7 @@ func (d *Driven) look() {
 		h := float64(s.leads[i].h)
 		base := d.usualAt(s, s.unix+int64(h*d.step))
 		d.offsets[i] = d.offset(d.ahead[i], base)
-		d.spread[i] = math.Sqrt(d.surprise) * offsetError(h*d.step/60) * share(d.offsets[i])
+		d.spread[i] = math.Sqrt(d.surprise) * offsetError(h*d.pace/60) * share(d.offsets[i])
 	}
 }
 
@@ -286,7 +299,7 @@ func (d *Driven) judge(o Obs, off float64) {
 		j.with += with - j.with/(10*judgeDiscount)
 		j.lone += lone - j.lone/(10*judgeDiscount)
 		if w := max(share(off), slot[5]); w > .1 {
-			e := (off - slot[4]) / (offsetError(float64(j.h)*d.step/60) * w)
+			e := (off - slot[4]) / (offsetError(float64(j.h)*d.pace/60) * w)
 			d.surprise += .01 * (min(e*e, 9) - d.surprise)
 			d.surprise = max(d.surprise, .05)
 		}

@@ -55,6 +55,10 @@ type transfer struct {
 type Driver struct {
 	Kappa float64                  // visits a mention, median
 	Mix   [transferKernels]float64 // share of them by kernel
+
+	// Unproven says that nothing is known of the class but its counts. The series that listens to nothing but
+	// such classes starts with little weight and has to earn more.
+	Unproven bool
 }
 
 const transferKernels = 4
