@@ -100,16 +100,50 @@ func ShapeOf(word string) EventShape {
 	return ShapeUnknown
 }
 
-// effect is log(1 + A K(u)), averaged over the span around u that one knot stands for.
-func (s EventShape) effect(minutes, span float64) float64 {
+// peak is A, the highest rate as a multiple of the usual one.
+func (s EventShape) peak() float64 {
 	if s <= ShapeUnknown || int(s) >= len(shapes) {
 		return 0
 	}
+	return shapes[s].peak
+}
+
+// at is K(u), u minutes after the start.
+func (s EventShape) at(u float64) float64 {
+	if s <= ShapeUnknown || int(s) >= len(shapes) {
+		return 0
+	}
+	return max(shapes[s].k(u), 0)
+}
+
+// massMinutes is how long visits of an event are followed: most of what a mailing or a link brings comes
+// within a day (81 % of the clicks on a mailing).
+const massMinutes = 1440
+
+// mass is ∫K, in minutes at the peak's rate, of an event that lasts so many minutes.
+func (s EventShape) mass(lasts float64) float64 {
+	const hold = eventHold / 60
+	sum := 0.
+	long := lasts > eventAfter/60
+	for u := -60.; u < massMinutes; u++ { // the midpoint rule, a minute at a time
+		if long && u >= hold {
+			break
+		}
+		sum += s.at(u + .5)
+	}
+	if long {
+		sum += s.at(hold) * (lasts - hold + eventFade/120)
+	}
+	return sum
+}
+
+// effect is log(1 + A K(u)), averaged over the span around u that one knot stands for.
+func (s EventShape) effect(a, minutes, span float64) float64 {
 	const parts = 8
 	sum := 0.
 	for i := range parts {
 		u := minutes + span*((float64(i)+.5)/parts-.5)
-		sum += math.Log1p(shapes[s].peak * max(shapes[s].k(u), 0))
+		sum += math.Log1p(a * s.at(u))
 	}
 	return sum / parts
 }

@@ -90,9 +90,13 @@ func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64
 		c[0] = then + b + bound(l.ridges[0].predict(x), limit)
 		return
 	}
-	c[expertLast] = s.recent.last
-	c[expertMean3] = s.mean3
-	c[expertMean8] = s.mean8
+	planned := 0. // what is planned comes on top of the last values, and goes again
+	if len(s.events.list) > 0 {
+		planned = s.events.at(s.unix+int64(l.h)*int64(s.c.StepSeconds), s.unix) - s.events.at(s.unix, s.unix)
+	}
+	c[expertLast] = s.recent.last + planned
+	c[expertMean3] = s.mean3 + planned
+	c[expertMean8] = s.mean8 + planned
 	c[expertSlow] = then + s.profile.level
 	c[expertHalf] = then + .5*(s.recent.last-now+b)
 	c[expertPrior] = then + b + bound(dot(l.ridges[0].prior, x), limit)

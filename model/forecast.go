@@ -13,6 +13,9 @@ type Forecast struct {
 // profilePoints is how finely the usual course up to the longest lead is told.
 const profilePoints = 48
 
+// eventPoints is how finely at most when something is planned within it.
+const eventPoints = 288
+
 // Forecast fills f from the last step.
 func (s *Series) Forecast(f *Forecast) {
 	f.Q = fit(f.Q, len(s.leads), len(s.levels))
@@ -36,7 +39,11 @@ func (s *Series) Forecast(f *Forecast) {
 		}
 	}
 	longest := s.leads[len(s.leads)-1].h
-	f.ProfileSteps = max(1, (longest+profilePoints-1)/profilePoints)
+	points := profilePoints
+	if len(s.events.peaks) > 0 { // a push lasts minutes: told as finely as it is known
+		points = min(max(points, int(float64(longest)*s.events.step/s.events.spacing)), eventPoints)
+	}
+	f.ProfileSteps = max(1, (longest+points-1)/points)
 	n := longest/f.ProfileSteps + 2
 	if cap(f.Profile) < n {
 		f.Profile = make([]float64, n)

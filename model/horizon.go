@@ -122,6 +122,14 @@ func (s *Series) lookAhead(w *horizon) {
 		}
 		w.envelope[i] = m
 	}
+	for _, at := range s.events.peaks { // they may lie between two leads
+		if u := s.stepsTo(at); u >= 1 && u <= w.h {
+			s.between(s.peak, u)
+			for i, v := range s.peak {
+				w.envelope[i] = max(w.envelope[i], v)
+			}
+		}
+	}
 	w.centre = s.atScore(w.envelope, 0)
 
 	// Past scores fall linearly between two grid scores: a triangular kernel of the grid's width.

@@ -121,6 +121,7 @@ func (s *Series) predict(l *lead, now float64) {
 	l.sigma = l.scale.at(l.a)
 	l.then = then
 	s.mixed(l.q, l, l.centre, l.sigma, l.scale.slow)
+	s.doubtEvents(l.q, s.unix+int64(l.h)*int64(s.c.StepSeconds))
 
 	if s.t%l.stride == 0 {
 		e := l.slot(s.t)

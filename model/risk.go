@@ -142,6 +142,12 @@ func (s *Series) pointwise(a, b int, p float64) float64 {
 			m = max(m, s.atScore(s.leads[i].q, u))
 		}
 	}
+	for _, at := range s.events.peaks {
+		if h := s.stepsTo(at); h >= a && h <= b {
+			s.between(s.peak, h)
+			m = max(m, s.atScore(s.peak, u))
+		}
+	}
 	// The ends of the window lie between leads: take the nearest ones.
 	m = max(m, s.nearest(a, u), s.nearest(b, u))
 	return min(max(m, 0), s.ceiling+1)

@@ -58,7 +58,8 @@ type Series struct {
 	demand       float64 // Z of this step
 	long         float64 // log(1 + highest Z of the last day)
 	scratch      []float64
-	risky        bool // risk curves are up to date
+	peak         []float64 // quantiles at an event's peak
+	risky        bool      // risk curves are up to date
 }
 
 const largestCount = 1e12
@@ -111,6 +112,7 @@ func New(c Config) *Series {
 		s.horizons = append(s.horizons, s.newHorizon(h))
 	}
 	s.scratch = make([]float64, len(s.levels))
+	s.peak = make([]float64, len(s.levels))
 	s.t = -1
 	s.look()
 	for i := range s.leads {
@@ -199,7 +201,8 @@ func (s *Series) miss() {
 
 // look works out what all leads share.
 func (s *Series) look() {
-	s.ceiling = math.Log1p(5*s.maxSeen + 5)
+	s.events.look(s.unix)
+	s.ceiling = math.Log1p(5*s.maxSeen+5) + s.events.top
 	if s.c.Full {
 		s.long = math.Log1p(s.recent.long())
 	}
