@@ -10,8 +10,8 @@ import (
 
 // Bounds of a planned event.
 const (
-	EventsPerSite   = 500                  // not yet over
-	eventSpanMost   = 60 * 24 * time.Hour  // a summer sale
+	EventsPerSite   = 500                 // not yet over
+	eventSpanMost   = 60 * 24 * time.Hour // a summer sale
 	eventAheadMost  = 3 * 366 * 24 * time.Hour
 	eventReachMost  = 1e10
 	eventNameLength = 200
@@ -77,7 +77,7 @@ func (e *PlannedEvent) Check() error {
 	case math.IsNaN(e.ExpectedReach) || e.ExpectedReach < 0 || e.ExpectedReach > eventReachMost:
 		return bad("expected_reach", e.ExpectedReach, "is out of range", "Say how many people are told, or leave it out.")
 	case len(e.Name) > eventNameLength:
-		return bad("name", e.Name[:32]+"…", "is too long", "Use at most 200 bytes.")
+		return bad("name", strings.ToValidUTF8(e.Name[:32], "")+"…", "is too long", "Use at most 200 bytes.")
 	case strings.ContainsFunc(e.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return bad("name", "", "holds a control character", "Write it on one line.")
 	case e.AnnouncedAt.IsZero():

@@ -74,6 +74,10 @@ type Fed struct {
 	Value   float64 // NaN: missing
 	Bound   bool    // Value is a lower bound (saturated minute)
 	Signals []float64
+
+	// Plan is everything planned that the model was told of after this step; nil: nothing changed, empty:
+	// nothing is planned any more.
+	Plan []Told
 }
 
 // Recommendation is what to do, and why.

@@ -20,12 +20,12 @@ const forecastColumns = `site_id, segment, origin, id, issued_at, valid_until, s
 	lead_minutes, levels, quantiles_rpm, horizon_minutes, max_quantiles_rpm, risk, grid_rpm, risk_grid,
 	profile_step_minutes, profile_rpm, peak_dots_rpm, breach_dots_minutes, time_to_breach_minutes, act_by, act_by_reason, late_by_seconds,
 	demand_rpm, capacity_rpm, units, rpm_per_unit, lead_time_p95_seconds, sustain_minutes, cost_lost_request, cost_idle_unit_hour, alpha,
-	recommendation, state, verdict, degraded, fed_minute, fed_value, fed_bound, fed_signal_count, fed_signals,
+	recommendation, state, verdict, degraded, fed_minute, fed_value, fed_bound, fed_signal_count, fed_signals, fed_plans,
 	model_version, prev_hash, hash`
 
 const insertForecastSQL = `INSERT INTO site_forecast (` + forecastColumns + `) VALUES
 	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
-	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44)`
+	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)`
 
 // number is a float64 in JSON that may be NaN or infinite, which JSON's own numbers cannot be.
 type number float64
@@ -144,13 +144,17 @@ func forecastArgs(f *surgecast.SiteForecast) ([]any, error) {
 		fedCount[i] = int32(len(s.Signals))
 		fedSignals = append(fedSignals, s.Signals...)
 	}
+	plans, err := plansJSON(f.Fed)
+	if err != nil {
+		return nil, err
+	}
 	return []any{
 		f.SiteID, f.Segment, f.Origin, f.ID, f.IssuedAt, f.ValidUntil, f.StepSeconds,
 		orEmpty(f.LeadMinutes), orEmpty(f.Levels), orEmpty(flat(f.QuantilesRPM)), orEmpty(f.HorizonMinutes), orEmpty(flat(f.MaxQuantilesRPM)),
 		f.Risk, f.GridRPM, flat(f.RiskGrid), f.ProfileStepMinutes, f.ProfileRPM, f.PeakDotsRPM, f.BreachDotsMinutes, f.TimeToBreachMinutes,
 		orNull(f.ActBy), f.ActByReason, f.LateBySeconds,
 		f.DemandRPM, f.CapacityRPM, f.Units, f.RPMPerUnit, f.LeadTimeP95Seconds, f.SustainMinutes, f.CostLostRequest, f.CostIdleUnitHour, f.Alpha,
-		recommendation, f.State, verdict, f.Degraded, fedAt, fedValue, fedBound, fedCount, fedSignals,
+		recommendation, f.State, verdict, f.Degraded, fedAt, fedValue, fedBound, fedCount, fedSignals, plans,
 		f.ModelVersion, f.PrevHash, f.Hash,
 	}, nil
 }
@@ -158,7 +162,7 @@ func forecastArgs(f *surgecast.SiteForecast) ([]any, error) {
 func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) {
 	var quantiles, maxima, grid, fedValue, fedSignals []float64
 	var actBy *time.Time
-	var recommendation, verdict []byte
+	var recommendation, verdict, plans []byte
 	var fedAt []time.Time
 	var fedBound []bool
 	var fedCount []int32
@@ -167,7 +171,7 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 		&f.Risk, &f.GridRPM, &grid, &f.ProfileStepMinutes, &f.ProfileRPM, &f.PeakDotsRPM, &f.BreachDotsMinutes, &f.TimeToBreachMinutes,
 		&actBy, &f.ActByReason, &f.LateBySeconds,
 		&f.DemandRPM, &f.CapacityRPM, &f.Units, &f.RPMPerUnit, &f.LeadTimeP95Seconds, &f.SustainMinutes, &f.CostLostRequest, &f.CostIdleUnitHour, &f.Alpha,
-		&recommendation, &f.State, &verdict, &f.Degraded, &fedAt, &fedValue, &fedBound, &fedCount, &fedSignals,
+		&recommendation, &f.State, &verdict, &f.Degraded, &fedAt, &fedValue, &fedBound, &fedCount, &fedSignals, &plans,
 		&f.ModelVersion, &f.PrevHash, &f.Hash)
 	if err != nil {
 		return f, err
@@ -189,7 +193,47 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 		}
 		f.Fed = append(f.Fed, fed)
 	}
+	if err := readPlans(plans, f.Fed); err != nil {
+		return f, fmt.Errorf("plans of forecast %s: %w", f.ID, err)
+	}
 	return f, nil
+}
+
+// planRow is one element of the fed_plans column: what the model was told after step At of the row's.
+type planRow struct {
+	At   int              `json:"at"`
+	Told []surgecast.Told `json:"told"`
+}
+
+// plansJSON is nil when the model was told nothing new.
+func plansJSON(fed []surgecast.Fed) ([]byte, error) {
+	var rows []planRow
+	for i := range fed {
+		if fed[i].Plan != nil {
+			rows = append(rows, planRow{i, fed[i].Plan})
+		}
+	}
+	if rows == nil {
+		return nil, nil
+	}
+	return json.Marshal(rows)
+}
+
+func readPlans(b []byte, fed []surgecast.Fed) error {
+	if b == nil {
+		return nil
+	}
+	var rows []planRow
+	if err := json.Unmarshal(b, &rows); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.At < 0 || r.At >= len(fed) {
+			return fmt.Errorf("step %d of %d", r.At, len(fed))
+		}
+		fed[r.At].Plan = orEmpty(r.Told)
+	}
+	return nil
 }
 
 const (

@@ -32,7 +32,9 @@ func aForecast(site int64, segment string, origin time.Time, sequence int64) sur
 		},
 		Fed: []surgecast.Fed{
 			{Minute: origin.Add(-time.Minute), Value: math.NaN()},
-			{Minute: origin, Value: 1. / 7, Bound: true, Signals: []float64{1, math.NaN(), .1}},
+			{Minute: origin, Value: 1. / 7, Bound: true, Signals: []float64{1, math.NaN(), .1}, Plan: []surgecast.Told{
+				{EventID: "evt_1", Kind: surgecast.EventSale, Name: "Sale", StartsAt: origin.Add(time.Hour), EndsAt: origin.Add(72 * time.Hour), Visits: 1. / 3, LogSD: .8},
+			}},
 		},
 	}
 	n := 0.
