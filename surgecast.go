@@ -26,6 +26,7 @@ var (
 	ErrSchemaOld  = errors.New("database schema is older than this program")
 	ErrSchemaNew  = errors.New("database schema is newer than this program")
 	ErrConflict   = errors.New("conflicts with what is stored")
+	ErrRefused    = errors.New("refused by the database, and would be again")
 )
 
 // FieldError says which input was wrong, what was wrong with it and how to put it right. Line is the

@@ -12,6 +12,7 @@ type Sweep struct {
 	Transitions []SurgeTransition
 	Messages    []Message
 	States      []ModelState
+	Talk        []TopicForecast // at most one a series and origin; one that is there already is left alone
 }
 
 // Message is something the account's webhooks want to hear; the store fans it out to the matching ones.

@@ -27,6 +27,7 @@ import (
 type Store interface {
 	AllSites(ctx context.Context) ([]surgecast.Site, error)
 	AllTopics(ctx context.Context) ([]surgecast.Topic, error)
+	TopicsMark(ctx context.Context) (string, error)
 	Sources(ctx context.Context) ([]surgecast.Source, error)
 	SiteTopics(ctx context.Context) ([]surgecast.SiteTopic, error)
 	Overrides(ctx context.Context) ([]surgecast.Override, error)
@@ -34,17 +35,20 @@ type Store interface {
 
 	TrafficFrontiers(ctx context.Context) (map[int64]surgecast.Frontier, error)
 	TrafficSince(ctx context.Context, siteIDs []int64, from []time.Time, until time.Time) ([]surgecast.TrafficMinute, error)
-	MentionFrontiers(ctx context.Context) ([]surgecast.Frontier, error)
+	HeardMark(ctx context.Context) (string, error)
+	Heard(ctx context.Context, shards []int64, of int) ([]surgecast.Heard, error)
 	MentionsSince(ctx context.Context, topicIDs, sourceIDs []int64, from []time.Time, until time.Time, asFirst bool) ([]surgecast.MentionBucket, error)
 
 	SaveSweep(ctx context.Context, s surgecast.Sweep) error
 	States(ctx context.Context, prefix string) ([]surgecast.ModelState, error)
+	StatesOf(ctx context.Context, kind string, shard, of int) ([]surgecast.ModelState, error)
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
 	OpenSurges(ctx context.Context) ([]surgecast.Surge, error)
 
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (surgecast.Lease, bool, error)
 	RenewLeases(ctx context.Context, leases []surgecast.Lease, ttl time.Duration) (lost []surgecast.Lease, err error)
 	ReleaseLeases(ctx context.Context, leases []surgecast.Lease) error
+	LiveLeases(ctx context.Context, prefix string) (int, error)
 }
 
 // Config is what an engine is made of. Zero durations and counts take the stated defaults.
@@ -93,20 +97,26 @@ type Engine struct {
 
 	mu       sync.Mutex // one sweep at a time
 	leases   map[int]surgecast.Lease
-	renewed  time.Time // real time of the last renewal
-	loaded   bool
-	reloaded time.Time // by Clock
+	alive    surgecast.Lease // says to the other engines that this one is there
+	renewed  time.Time       // real time of the last renewal
+	loaded   map[int]bool    // shards whose series are in memory
+	reloaded time.Time       // by Clock
 
-	sites     map[int64]surgecast.Site
-	topics    map[int64]surgecast.Topic
-	sources   map[int64]surgecast.Source
-	overrides map[int64]surgecast.Override
-	frozen    map[int64]bool
-	links     map[int64][]surgecast.SiteTopic // by site
-	heard     map[int64][]surgecast.Frontier  // by topic: how far each source has come
-	tracks    map[trackKey]*track
-	talks     map[talkKey]*talk
-	resting   map[string]time.Time // series that were put aside, until when they are left alone
+	sites      map[int64]surgecast.Site
+	topics     map[int64]surgecast.Topic // without their terms
+	topicsMark string
+	sources    map[int64]surgecast.Source
+	overrides  map[int64]surgecast.Override
+	frozen     map[int64]bool
+	links      map[int64][]surgecast.SiteTopic // by site
+	linked     map[int64]bool                  // topics
+	heard      []surgecast.Heard               // by topic and source
+	heardMark  string
+	tracks     map[trackKey]*track
+	talks      map[talkKey]*talk
+	turn       int64                // of topics' snapshots: the last one that was made
+	resting    map[string]time.Time // series that were put aside, until when they are left alone
+	refused    map[string]bool      // … because the database refuses their rows, told once
 }
 
 // New makes an engine; it reads and writes nothing before the first sweep.
@@ -129,7 +139,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{cfg: cfg, leases: map[int]surgecast.Lease{}, resting: map[string]time.Time{}}
+	e := &Engine{cfg: cfg, leases: map[int]surgecast.Lease{}, resting: map[string]time.Time{}, refused: map[string]bool{}}
 	e.forget()
 	return e
 }
@@ -164,36 +174,26 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.leases) == 0 {
-		return nil // a stand-by has nothing to store and nothing to give back
-	}
-	sw := surgecast.Sweep{Leases: e.held(), At: e.cfg.Clock()}
-	for _, t := range e.tracks {
-		if s, ok := t.snapshot(); ok {
-			sw.States = append(sw.States, s)
+	all := make([]int, 0, len(e.leases))
+	for i := range Shards {
+		if _, ok := e.leases[i]; ok {
+			all = append(all, i)
 		}
 	}
-	for _, t := range e.talks {
-		if s, ok := t.snapshot(); ok {
-			sw.States = append(sw.States, s)
-		}
+	err := e.handBack(ctx, all)
+	if e.alive.Name != "" {
+		err = errors.Join(err, e.cfg.Store.ReleaseLeases(ctx, []surgecast.Lease{e.alive}))
+		e.alive = surgecast.Lease{}
 	}
-	var err error
-	if len(sw.States) > 0 {
-		if err = e.cfg.Store.SaveSweep(ctx, sw); err != nil {
-			err = fmt.Errorf("storing the last snapshots: %w", err)
-		}
-	}
-	err = errors.Join(err, e.cfg.Store.ReleaseLeases(ctx, e.held()))
-	e.leases = map[int]surgecast.Lease{}
 	e.forget()
+	e.renewed = time.Time{}
 	return err
 }
 
 // forget drops everything computed; the next sweep starts from what is stored.
 func (e *Engine) forget() {
-	e.loaded = false
-	e.reloaded = time.Time{}
+	e.loaded = map[int]bool{}
+	e.reloaded, e.topicsMark, e.heardMark, e.turn = time.Time{}, "", "", 0
 	e.tracks = map[trackKey]*track{}
 	e.talks = map[talkKey]*talk{}
 }
@@ -210,64 +210,19 @@ func (e *Engine) held() []surgecast.Lease {
 
 func shardOf(id int64) int { return int(uint64(id) % Shards) }
 
-// lease takes what is free and renews what is held. Losing one means another process has taken over
-// some series, so everything computed is forgotten.
-func (e *Engine) lease(ctx context.Context) error {
-	if time.Since(e.renewed) < leaseRenew {
-		return nil
-	}
-	if len(e.leases) > 0 {
-		lost, err := e.cfg.Store.RenewLeases(ctx, e.held(), leaseTTL)
-		if err != nil {
-			return fmt.Errorf("renewing leases: %w", err)
-		}
-		if len(lost) > 0 {
-			e.cfg.Logger.Warn("leases lost to another process", "shards", len(lost))
-			for i, l := range e.leases {
-				for _, g := range lost {
-					if l.Name == g.Name {
-						delete(e.leases, i)
-					}
-				}
-			}
-			e.forget()
-		}
-	}
-	took := 0
-	for i := range Shards {
-		if _, ok := e.leases[i]; ok {
-			continue
-		}
-		l, ok, err := e.cfg.Store.AcquireLease(ctx, fmt.Sprintf("engine/%02d", i), e.cfg.Holder, leaseTTL)
-		if err != nil {
-			return fmt.Errorf("taking lease of shard %d: %w", i, err)
-		}
-		if ok {
-			e.leases[i] = l
-			took++
-		}
-	}
-	if took > 0 && e.loaded {
-		e.forget() // newly taken series are loaded with the rest
-	}
-	e.renewed = time.Now()
-	return nil
-}
-
 func (e *Engine) mine(id int64) bool { _, ok := e.leases[shardOf(id)]; return ok }
 
 // reload reads sites, topics and people's words on them.
 func (e *Engine) reload(ctx context.Context, now time.Time) error {
-	if e.loaded && now.Sub(e.reloaded) < e.cfg.ReloadEvery && !now.Before(e.reloaded) {
+	if !e.reloaded.IsZero() && now.Sub(e.reloaded) < e.cfg.ReloadEvery && !now.Before(e.reloaded) {
 		return nil
 	}
 	sites, err := e.cfg.Store.AllSites(ctx)
 	if err != nil {
 		return fmt.Errorf("reading sites: %w", err)
 	}
-	topics, err := e.cfg.Store.AllTopics(ctx)
-	if err != nil {
-		return fmt.Errorf("reading topics: %w", err)
+	if err := e.reloadTopics(ctx); err != nil {
+		return err
 	}
 	sources, err := e.cfg.Store.Sources(ctx)
 	if err != nil {
@@ -296,12 +251,6 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 		}
 	}
 	e.frozen = frozen
-	e.topics = make(map[int64]surgecast.Topic, len(topics))
-	for _, t := range topics {
-		if e.mine(t.ID) {
-			e.topics[t.ID] = t
-		}
-	}
 	e.sources = make(map[int64]surgecast.Source, len(sources))
 	for _, s := range sources {
 		e.sources[s.ID] = s
@@ -323,11 +272,35 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
+	e.reloaded = now
+	return nil
+}
+
+// reloadTopics reads the topics again when one of them has changed. Of their terms the engine needs none.
+func (e *Engine) reloadTopics(ctx context.Context) error {
+	mark, err := e.cfg.Store.TopicsMark(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for changed topics: %w", err)
+	}
+	if mark == e.topicsMark {
+		return nil
+	}
+	topics, err := e.cfg.Store.AllTopics(ctx)
+	if err != nil {
+		return fmt.Errorf("reading topics: %w", err)
+	}
+	e.topics = make(map[int64]surgecast.Topic, len(topics))
+	for _, t := range topics {
+		if e.mine(t.ID) {
+			t.Any, t.And, t.Not = nil, nil, nil
+			e.topics[t.ID] = t
+		}
+	}
 	for k := range e.talks {
 		if _, ok := e.topics[int64(k)]; !ok {
 			delete(e.talks, k)
 		}
 	}
-	e.reloaded = now
+	e.topicsMark = mark
 	return nil
 }

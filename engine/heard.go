@@ -10,17 +10,35 @@ import (
 	"surgecast"
 )
 
-// listen reads how far every topic's counts have come.
+// listen reads how far the counts of this engine's topics have come, when they have come further.
 func (e *Engine) listen(ctx context.Context) error {
-	frontiers, err := e.cfg.Store.MentionFrontiers(ctx)
+	mark, err := e.cfg.Store.HeardMark(ctx)
+	if err != nil {
+		return fmt.Errorf("looking how far mentions have come: %w", err)
+	}
+	if mark == e.heardMark {
+		return nil
+	}
+	shards := make([]int64, 0, len(e.leases))
+	for i := range e.leases {
+		shards = append(shards, int64(i))
+	}
+	heard, err := e.cfg.Store.Heard(ctx, shards, Shards)
 	if err != nil {
 		return fmt.Errorf("reading how far mentions have come: %w", err)
 	}
-	e.heard = make(map[int64][]surgecast.Frontier, len(e.heard))
-	for _, f := range frontiers {
-		e.heard[f.TopicID] = append(e.heard[f.TopicID], f)
-	}
+	e.heard, e.heardMark = heard, mark
 	return nil
+}
+
+// heardOf is how far the sources of one topic have come.
+func (e *Engine) heardOf(topic int64) []surgecast.Heard {
+	i := sort.Search(len(e.heard), func(i int) bool { return e.heard[i].TopicID >= topic })
+	j := i
+	for j < len(e.heard) && e.heard[j].TopicID == topic {
+		j++
+	}
+	return e.heard[i:j]
 }
 
 // stretch is a part of one series of mentions: the buckets from..last, last included.
@@ -88,13 +106,13 @@ func (e *Engine) talkOf(ctx context.Context, sites []int64, from []time.Time, no
 	var all []stretch
 	for i, site := range sites {
 		for _, l := range e.links[site] {
-			for _, f := range e.heard[l.TopicID] {
+			for _, f := range e.heardOf(l.TopicID) {
 				src, ok := e.sources[f.SourceID]
 				c := classOf(src.Kind)
 				if !ok || c < 0 || src.StepSeconds != 60 {
 					continue
 				}
-				s := stretch{topic: l.TopicID, source: f.SourceID, from: latest(from[i], f.First, ceilMinute(l.Since)), last: f.Last, step: time.Minute}
+				s := stretch{topic: l.TopicID, source: f.SourceID, from: latest(from[i], unixTime(f.First), ceilMinute(l.Since)), last: unixTime(f.Complete), step: time.Minute}
 				if last := now.Add(-time.Minute); s.last.After(last) {
 					s.last = last
 				}
@@ -158,8 +176,9 @@ func latest(ts ...time.Time) time.Time {
 // link, or without their last one.
 func (e *Engine) reindex(links []surgecast.SiteTopic) (changed map[int64]bool) {
 	was := e.links
-	e.links = map[int64][]surgecast.SiteTopic{}
+	e.links, e.linked = map[int64][]surgecast.SiteTopic{}, map[int64]bool{}
 	for _, l := range links {
+		e.linked[l.TopicID] = true
 		e.links[l.SiteID] = append(e.links[l.SiteID], l)
 	}
 	for id := range e.links {

@@ -143,7 +143,7 @@ func TestDamagedSnapshotLearnsAgain(t *testing.T) {
 		{"model", `UPDATE model_state SET blob = overlay(blob placing '\x00ff'::bytea from 900) WHERE series LIKE 'site:%'`, true},
 		{"model lost", `DELETE FROM model_state WHERE series LIKE 'site:%'`, true},
 		{"memory", `UPDATE model_state SET blob = 'x' WHERE series LIKE 'run:%'`, false},
-		{"topic", `UPDATE model_state SET blob = '{"voices":{"1":{}}}' WHERE series LIKE 'topic:%'`, true},
+		{"topic", `UPDATE model_state SET blob = '{"voices":{"1":{}}}' WHERE series LIKE 'topic%'`, true},
 		{"everything", `UPDATE model_state SET blob = ''`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

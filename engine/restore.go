@@ -14,16 +14,34 @@ import (
 	"surgecast/risk"
 )
 
-// restore brings every series to where the last committed sweep left it: the newest snapshot, stepped
-// through what the ledger says was fed since. A damaged or foreign snapshot costs that one series what its
-// model had learnt, which it learns again from its stored minutes, and is said in the log; its episode and
-// its sequence go on: receivers drop a sequence that steps back.
+// restore brings the series of shards that were taken to where the last committed sweep left them: the
+// newest snapshot, stepped through what the ledger says was fed since. A damaged or foreign snapshot costs
+// that one series what its model had learnt, which it learns again from its stored minutes, and is said in
+// the log; its episode and its sequence go on: receivers drop a sequence that steps back.
+//
+// One shard after the other: all snapshots at once would be most of a gigabyte.
 func (e *Engine) restore(ctx context.Context) error {
-	runs, err := e.cfg.Store.States(ctx, "run:")
+	for i := range Shards {
+		if _, ok := e.leases[i]; !ok || e.loaded[i] {
+			continue
+		}
+		if err := e.restoreShard(ctx, i); err != nil {
+			return err
+		}
+		e.loaded[i] = true
+		if err := e.keep(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) restoreShard(ctx context.Context, shard int) error {
+	runs, err := e.cfg.Store.StatesOf(ctx, "run", shard, Shards)
 	if err != nil {
 		return fmt.Errorf("reading what was remembered of sites: %w", err)
 	}
-	blobs, err := e.cfg.Store.States(ctx, "site:")
+	blobs, err := e.cfg.Store.StatesOf(ctx, "site", shard, Shards)
 	if err != nil {
 		return fmt.Errorf("reading snapshots of sites: %w", err)
 	}
@@ -31,20 +49,29 @@ func (e *Engine) restore(ctx context.Context) error {
 	for _, b := range blobs {
 		models[b.Series] = b
 	}
+	type job struct {
+		key trackKey
+		run surgecast.ModelState
+	}
+	var jobs []job
 	for _, r := range runs {
 		key, ok := parseTrackKey(strings.TrimPrefix(r.Series, "run:"))
-		if !ok {
-			continue
-		}
-		site, ok := e.sites[key.site]
-		if !ok {
-			continue
-		}
-		if e.tracks[key], err = e.restoreTrack(ctx, site, key.segment, r, models[key.modelName()]); err != nil {
-			return err
+		if _, mine := e.sites[key.site]; ok && mine {
+			jobs = append(jobs, job{key, r})
 		}
 	}
-	return e.restoreTopics(ctx)
+	tracks, errs := make([]*track, len(jobs)), make([]error, len(jobs))
+	e.parallel(len(jobs), func(i int) {
+		k := jobs[i].key
+		tracks[i], errs[i] = e.restoreTrack(ctx, e.sites[k.site], k.segment, jobs[i].run, models[k.modelName()])
+	})
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, t := range tracks {
+		e.tracks[jobs[i].key] = t
+	}
+	return e.restoreTopics(ctx, shard)
 }
 
 // trackOf is a site's series: the one in memory, one that was put aside as it is stored, or a new one. Nil

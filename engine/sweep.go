@@ -38,11 +38,8 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err := e.reload(ctx, now); err != nil {
 		return Result{}, err
 	}
-	if !e.loaded {
-		if err := e.restore(ctx); err != nil {
-			return Result{}, err
-		}
-		e.loaded = true
+	if err := e.restore(ctx); err != nil {
+		return Result{}, err
 	}
 	found, err := e.sweepTopics(ctx, now)
 	if err != nil {
@@ -53,45 +50,33 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 		return Result{}, err
 	}
 	found = append(found, sites...)
-
-	sw := surgecast.Sweep{Leases: e.held(), At: now}
-	res := Result{At: now}
+	good := found[:0]
 	for _, o := range found {
 		if o.err != nil {
-			// Whatever it had half done is dropped: it starts again from what is stored, but not at once.
-			e.cfg.Logger.Error("series put aside", "series", o.name, "for", restFor, "err", o.err)
-			e.resting[o.name] = now.Add(restFor)
-			delete(e.tracks, o.track)
-			delete(e.talks, o.talk)
+			e.putAside(o, now.Add(restFor))
 			continue
 		}
-		if o.forecast != nil {
-			sw.Forecasts = append(sw.Forecasts, *o.forecast)
-		}
-		sw.Surges = append(sw.Surges, o.surges...)
-		sw.Transitions = append(sw.Transitions, o.transitions...)
-		sw.Messages = append(sw.Messages, o.messages...)
-		sw.States = append(sw.States, o.states...)
-		if o.moved {
-			if o.site {
-				res.Sites++
-			} else {
-				res.Topics++
-			}
-		}
+		good = append(good, o)
 	}
-	if len(sw.Forecasts)+len(sw.Surges)+len(sw.Transitions)+len(sw.Messages)+len(sw.States) == 0 {
-		return res, nil
-	}
-	if err := e.cfg.Store.SaveSweep(ctx, sw); err != nil {
-		return Result{}, fmt.Errorf("committing the sweep of %s: %w", now.Format(time.RFC3339), err)
-	}
-	res.Forecasts, res.Surges, res.Transitions, res.Messages = sw.Forecasts, sw.Surges, sw.Transitions, len(sw.Messages)
-	return res, nil
+	return e.commit(ctx, append(good, e.talkSnapshots(now)...), now)
 }
 
-// restFor is how long a series that made the arithmetic fail is left alone.
-const restFor = 10 * time.Minute
+// putAside drops whatever a series had half done: it starts again from what is stored, but not at once.
+func (e *Engine) putAside(o outcome, until time.Time) {
+	if !e.refused[o.name] {
+		e.cfg.Logger.Error("series put aside", "series", o.name, "until", until, "err", o.err)
+	}
+	e.resting[o.name] = until
+	delete(e.tracks, o.track)
+	delete(e.talks, o.talk)
+}
+
+const (
+	// restFor is how long a series that made the arithmetic fail is left alone.
+	restFor = 10 * time.Minute
+	// refusedFor is how long one is whose rows the database refused: that may be put right at any moment.
+	refusedFor = time.Minute
+)
 
 // outcome is what one series contributes to a sweep.
 type outcome struct {
@@ -105,6 +90,8 @@ type outcome struct {
 	transitions []surgecast.SurgeTransition
 	messages    []surgecast.Message
 	states      []surgecast.ModelState
+	talks       []surgecast.TopicForecast
+	group       []*talk // whose snapshot this is
 	err         error
 }
 

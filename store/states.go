@@ -53,13 +53,15 @@ func (s *Store) SaveStates(ctx context.Context, states []surgecast.ModelState, l
 // States reads the snapshots whose series begins with prefix, by series.
 func (s *Store) States(ctx context.Context, prefix string) ([]surgecast.ModelState, error) {
 	rows, _ := s.pool.Query(ctx, `SELECT series, origin, blob FROM model_state WHERE starts_with(series, $1) ORDER BY series`, prefix)
-	ms, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m surgecast.ModelState, err error) {
-		err = row.Scan(&m.Series, &m.Origin, &m.Blob)
-		m.Origin = m.Origin.UTC()
-		return m, err
-	})
+	ms, err := pgx.CollectRows(rows, scanState)
 	if err != nil {
 		return nil, fmt.Errorf("reading snapshots %s…: %w", prefix, err)
 	}
 	return ms, nil
+}
+
+func scanState(row pgx.CollectableRow) (m surgecast.ModelState, err error) {
+	err = row.Scan(&m.Series, &m.Origin, &m.Blob)
+	m.Origin = m.Origin.UTC()
+	return m, err
 }

@@ -97,7 +97,7 @@ func (s *Store) DeleteTopic(ctx context.Context, account int64, slug string) err
 		if err := tx.QueryRow(ctx, `DELETE FROM topic WHERE account_id = $1 AND slug = $2 RETURNING id`, account, slug).Scan(&id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE starts_with(series, $1)`, fmt.Sprintf("topic:%d:", id)); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE series = $1`, fmt.Sprintf("topic:%d", id)); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM mention_series WHERE topic_id = $1`, id)
