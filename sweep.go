@@ -20,6 +20,7 @@ type Message struct {
 	AccountID int64
 	SiteID    int64 // 0: of no single site
 	Type      string
+	SurgeID   string // of the episode it is about; a muted one is not sent
 	Sequence  int64 // recommendation.changed: per site, rising; receivers drop lower ones
 	Data      any   // marshalled as "data"
 	Timestamp time.Time

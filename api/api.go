@@ -53,6 +53,8 @@ type Config struct {
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
 	Check Checker // nil: checks are not answered here
+	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
+	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
 
 	// Saturated says whether a pushed minute is only a lower bound of demand (traffic.Saturated); nil: none is.
 	Saturated func(surgecast.CapacityProfile, surgecast.TrafficMinute) bool
@@ -85,6 +87,7 @@ type Server struct {
 	seal    *sessionSeal
 	replays *replays
 	choices *choices
+	notices *noticeCache
 	metrics *metrics
 	drawn   *docsPage
 
@@ -121,6 +124,7 @@ func New(c Config) *Server {
 	s.seal = newSessionSeal(c.SessionKey)
 	s.replays = newReplays(c.Wall)
 	s.choices = newChoices()
+	s.notices = &noticeCache{read: c.Store.Notices}
 	s.metrics = newMetrics(s)
 	s.routes()
 	return s

@@ -92,6 +92,10 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		"PUT /v1/sites/{site}/topics/{topic}": `{}`,
 		"POST /v1/sites/{site}/traffic":       `[{"minute":"2026-09-14T14:10:00Z","requests":1}]`,
 		"PUT /v1/sites/{site}/override":       `{"units":9,"until":"2026-09-14T15:00:00Z"}`,
+		"POST /v1/surges/{id}/ack":            `{}`,
+		"POST /v1/surges/{id}/mute":           `{}`,
+		"POST /v1/surges/{id}/notes":          `{"note":"x"}`,
+		"PUT /v1/status/{site}":               `{"shown":true}`,
 		"PUT /v1/webhooks/{id}":               `{"url":"https://attacker.example/"}`,
 	}
 	param := regexp.MustCompile(`\{\w+\}`)
@@ -126,7 +130,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 				t.Errorf("%s with another account's key: %d %s", route, a.status, a.body)
 			}
 			a := ts.ask(method, target, bodies[route], "X-API-KEY", boundElsewhere)
-			onSite := strings.HasPrefix(path, "/v1/sites/") || strings.HasPrefix(path, "/v1/surges/")
+			onSite := strings.HasPrefix(path, "/v1/sites/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/surges/")
 			switch {
 			case onSite && a.status != http.StatusNotFound:
 				t.Errorf("%s with a key bound to another site: %d %s", route, a.status, a.body)
@@ -155,11 +159,11 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 	}
 }
 
-// Every route under /v1 but the session's asks for a key.
+// Every route under /v1 but the session's and the public page's asks for a key.
 func TestEveryRouteNeedsAKey(t *testing.T) {
 	ts := newTest(t)
 	for _, r := range ts.engine.Routes() {
-		if !strings.HasPrefix(r.Path, "/v1/") || r.Path == sessionPath {
+		if !strings.HasPrefix(r.Path, "/v1/") || r.Path == sessionPath || r.Method+r.Path == "GET/v1/status/:site" {
 			continue
 		}
 		target := regexp.MustCompile(`:\w+`).ReplaceAllString(r.Path, "x")

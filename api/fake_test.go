@@ -42,6 +42,8 @@ type fakeStore struct {
 	decisions  []surgecast.Decision
 	webhooks   []surgecast.Webhook
 	deliveries []surgecast.Delivery
+	marks      map[string][]surgecast.SurgeMark
+	notices    map[int64][]surgecast.Notice
 	queries    int
 }
 
@@ -50,6 +52,7 @@ func newFakeStore() *fakeStore {
 		keys: map[[32]byte]surgecast.Key{}, mentions: map[[2]int64]map[time.Time]surgecast.MentionMinute{},
 		traffic: map[string]surgecast.TrafficMinute{}, moves: map[string][]surgecast.SurgeTransition{},
 		overrides: map[int64]surgecast.Override{}, frozen: map[int64]bool{},
+		marks: map[string][]surgecast.SurgeMark{}, notices: map[int64][]surgecast.Notice{},
 	}
 }
 
@@ -798,3 +801,44 @@ func (ts *testServer) ask(method, target, body string, headers ...string) answer
 }
 
 func sumOf(key string) [32]byte { return sha256.Sum256([]byte(key)) }
+
+func (f *fakeStore) AddSurgeMark(_ context.Context, account int64, m surgecast.SurgeMark) error {
+	done, err := f.in()
+	defer done()
+	if err != nil {
+		return err
+	}
+	for _, s := range f.surges {
+		if s.ID == m.SurgeID && s.AccountID == account {
+			f.marks[m.SurgeID] = append(f.marks[m.SurgeID], m)
+			return nil
+		}
+	}
+	return surgecast.ErrNotFound
+}
+
+func (f *fakeStore) SurgeMarks(_ context.Context, ids []string) (map[string][]surgecast.SurgeMark, error) {
+	done, err := f.in()
+	defer done()
+	out := map[string][]surgecast.SurgeMark{}
+	for _, id := range ids {
+		out[id] = slices.Clone(f.marks[id])
+	}
+	return out, err
+}
+
+func (f *fakeStore) SetNotice(_ context.Context, n surgecast.Notice) error {
+	done, err := f.in()
+	defer done()
+	if err == nil {
+		f.notices[n.SiteID] = append([]surgecast.Notice{n}, f.notices[n.SiteID]...)
+	}
+	return err
+}
+
+func (f *fakeStore) Notices(_ context.Context, site int64, n int) ([]surgecast.Notice, error) {
+	done, err := f.in()
+	defer done()
+	ns := f.notices[site]
+	return slices.Clone(ns[:min(n, len(ns))]), err
+}

@@ -35,8 +35,9 @@ type standing struct {
 	latest   map[string]*surgecast.SiteForecast // by segment
 	good     *surgecast.SiteForecast            // the last whose recommendation rests on traffic
 	override *surgecast.Override
-	surge    *surgecast.Surge // open overload or failure of the site
-	spark    []float64        // median demand of the next 24 hours, one an hour
+	surge    *surgecast.Surge      // open overload or failure of the site
+	marks    []surgecast.SurgeMark // of that surge, oldest first
+	spark    []float64             // median demand of the next 24 hours, one an hour
 }
 
 // total is the site's newest forecast, nil before the first.

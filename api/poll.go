@@ -126,6 +126,9 @@ func (s *Server) lookAtPeople(ctx context.Context) error {
 		return fmt.Errorf("reading open surges: %w", err)
 	}
 	s.memory.putSurges(open)
+	if err := s.lookAtMarks(ctx, open); err != nil {
+		return err
+	}
 	overrides, err := s.c.Store.Overrides(ctx)
 	if err != nil {
 		return fmt.Errorf("reading overrides: %w", err)

@@ -66,10 +66,13 @@ type Driver struct {
 
 // SurgeHead is the open episode.
 type SurgeHead struct {
-	ID       string     `json:"id"`
-	State    string     `json:"state"`
-	OpenedAt *time.Time `json:"opened_at"`
-	AlertAt  *time.Time `json:"alert_at"`
+	ID         string     `json:"id"`
+	State      string     `json:"state"`
+	OpenedAt   *time.Time `json:"opened_at"`
+	AlertAt    *time.Time `json:"alert_at"`
+	TakenBy    string     `json:"taken_by,omitempty" doc:"Who said: I have it"`
+	TakenNote  string     `json:"taken_note,omitempty"`
+	MutedUntil *time.Time `json:"muted_until,omitempty"`
 }
 
 type (
@@ -103,6 +106,9 @@ func (s *Server) riskBody(st standing, f *surgecast.SiteForecast, segment string
 	}
 	if st.surge != nil {
 		b.Surge = &SurgeHead{ID: st.surge.ID, State: string(st.surge.State), OpenedAt: maybe(st.surge.OpenedAt), AlertAt: maybe(st.surge.AlertAt)}
+		var marked SiteStatus
+		marked.mark(st, now)
+		b.Surge.TakenBy, b.Surge.TakenNote, b.Surge.MutedUntil = marked.TakenBy, marked.TakenNote, marked.MutedUntil
 	}
 	switch {
 	case f == nil:

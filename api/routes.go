@@ -73,6 +73,8 @@ func (s *Server) routes() {
 	s.keyRoutes()
 	s.liveRoutes()
 	s.checkRoutes()
+	s.markRoutes()
+	s.statusRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

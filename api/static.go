@@ -28,6 +28,7 @@ func (s *Server) staticRoutes() {
 	s.engine.Match(looking, "/", s.overviewPage)
 	s.engine.Match(looking, "/sites/:site", s.sitePage)
 	s.engine.POST(loginPath, s.login)
+	s.engine.Match(looking, "/status/:site", s.statusPage)
 }
 
 // static answers what no route does: a file of the dashboard, or a problem.
@@ -168,7 +169,9 @@ func (s *Server) draw(c *gin.Context, page string, doc any) {
 		return
 	}
 	c.Header("Content-Security-Policy", plainCSP)
-	c.Header("Cache-Control", "no-store")
+	if c.Writer.Header().Get("Cache-Control") == "" {
+		c.Header("Cache-Control", "no-store")
+	}
 	c.Header("Refresh", "30") // as the page says of itself; a meta tag would fail accessibility checks
 	c.Data(http.StatusOK, "text/html; charset=utf-8", b)
 }

@@ -48,6 +48,10 @@ type Store interface {
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
 
 	Surges(ctx context.Context, account int64, f surgecast.SurgeFilter, p surgecast.Page) ([]surgecast.Surge, string, error)
+	AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error
+	SurgeMarks(ctx context.Context, surgeIDs []string) (map[string][]surgecast.SurgeMark, error)
+	SetNotice(ctx context.Context, n surgecast.Notice) error
+	Notices(ctx context.Context, siteID int64, n int) ([]surgecast.Notice, error)
 	SurgeByID(ctx context.Context, account int64, id string) (surgecast.Surge, []surgecast.SurgeTransition, error)
 	OpenSurges(ctx context.Context) ([]surgecast.Surge, error)
 

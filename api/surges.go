@@ -29,6 +29,7 @@ type SurgeBody struct {
 type SurgeDetail struct {
 	SurgeBody
 	Transitions []TransitionBody `json:"transitions"`
+	Marks       []MarkBody       `json:"marks" doc:"What people did about it, oldest first"`
 }
 
 // TransitionBody is one change of an episode's state, in the words of then.
@@ -99,7 +100,14 @@ func (s *Server) getSurge(ctx context.Context, in *surgeIn) (*surgeOut, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading surge %s: %w", in.ID, err)
 	}
-	out := &surgeOut{SurgeDetail{SurgeBody: surgeBody(surge), Transitions: []TransitionBody{}}}
+	out := &surgeOut{SurgeDetail{SurgeBody: surgeBody(surge), Transitions: []TransitionBody{}, Marks: []MarkBody{}}}
+	marks, err := s.c.Store.SurgeMarks(ctx, []string{surge.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range marks[surge.ID] {
+		out.Body.Marks = append(out.Body.Marks, markBody(m))
+	}
 	for _, t := range transitions {
 		out.Body.Transitions = append(out.Body.Transitions, transitionBody(t))
 	}

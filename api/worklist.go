@@ -23,6 +23,9 @@ type SiteStatus struct {
 	Stale            bool        `json:"stale"`
 	SurgeID          *string     `json:"surge_id"`
 	SurgeSince       *time.Time  `json:"surge_since"`
+	TakenBy          string      `json:"taken_by,omitempty" doc:"Who said: I have it"`
+	TakenNote        string      `json:"taken_note,omitempty"`
+	MutedUntil       *time.Time  `json:"muted_until,omitempty" doc:"Messages to people are silent until then; the scaler never is"`
 	UnitsNow         int         `json:"units_now"`
 	UnitsRecommended *int        `json:"units_recommended"`
 	SparkRPM         []Rate      `json:"spark_rpm" doc:"Median expected demand of each of the next 24 hours"`
@@ -39,6 +42,7 @@ func (s *Server) statusOf(st standing, now time.Time) SiteStatus {
 	}
 	if st.surge != nil {
 		out.SurgeID, out.SurgeSince = text(st.surge.ID), maybe(st.surge.OpenedAt)
+		out.mark(st, now)
 	}
 	if f == nil {
 		return out

@@ -156,6 +156,7 @@ func (e *Engine) recommend(t *track, f *surgecast.SiteForecast, now time.Time) s
 			return t.series.MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
 		},
 		TrafficConfirms: t.confirms(f),
+		PlannedEvent:    t.covered(now, time.Duration(t.site.Capacity.LeadTimeP95Seconds)*time.Second+capacity.DefaultDwellMinutes*time.Minute),
 		WithoutMentions: func(from, to int, p float64) float64 {
 			return t.series.WithoutTalk().MaxQuantile(min(from+delay, 1440), min(to+delay, 1440), p)
 		},
@@ -220,6 +221,9 @@ func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
 	}
 	if t.key.segment == surgecast.TotalSegment {
 		fa.Driver = t.driver()
+		if p := t.nextPlanned(now); p != nil {
+			fa.Planned = &risk.Planned{What: p.Kind.Word(), At: p.StartsAt, Until: p.EndsAt}
+		}
 		fa.SocialAddsNothing = t.days() >= 7 && t.series.Talked() && t.series.SignalValue() >= 1
 	}
 	return fa
@@ -348,7 +352,7 @@ func (e *Engine) tell(t *track, s *surgecast.Surge, m risk.Machine, wasOpen bool
 	o.addSurge(*s)
 	o.transitions = append(o.transitions, *tr)
 	if now.Sub(tr.At) <= announceWithin {
-		o.messages = append(o.messages, surgecast.Message{AccountID: t.site.AccountID, SiteID: t.site.ID, Type: typ, Data: d, Timestamp: now})
+		o.messages = append(o.messages, surgecast.Message{AccountID: t.site.AccountID, SiteID: t.site.ID, Type: typ, SurgeID: d.SurgeID, Data: d, Timestamp: now})
 	}
 }
 

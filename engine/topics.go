@@ -377,7 +377,7 @@ func (e *Engine) judgeTalk(t *talk, ev risk.TalkEvidence, now time.Time, o *outc
 	o.transitions = append(o.transitions, *tr)
 	if now.Sub(ev.At) <= announceWithin {
 		o.messages = append(o.messages, surgecast.Message{
-			AccountID: topic.AccountID, Type: typ, Timestamp: now,
+			AccountID: topic.AccountID, Type: typ, SurgeID: s.ID, Timestamp: now,
 			Data: surgeData{
 				Schema: 1, SurgeID: s.ID, Kind: s.Kind, Topic: topic.Slug, State: m.State, From: tr.From, At: ev.At, OpenedAt: s.OpenedAt,
 				TimesUsual: number(times), Headline: tr.Headline, Sentence: tr.Sentence, Simulated: topic.Simulated,

@@ -25,11 +25,17 @@ func scanDelivery(row pgx.CollectableRow) (surgecast.Delivery, error) {
 	return d, err
 }
 
+// The newest mute or unmute of an episode rules; a mute ends at its time. Its end is told all the same.
+const mutedSQL = `
+	SELECT FROM (SELECT kind, until FROM surge_mark WHERE surge_id = $4 AND kind IN ('mute', 'unmute') ORDER BY number DESC LIMIT 1) m
+	WHERE  m.kind = 'mute' AND m.until > $5`
+
 // A webhook hears what its account's sites do, if it asked for the type and the site.
 const listenersSQL = `
 	SELECT id FROM webhook
 	WHERE  account_id = $1 AND disabled_at IS NULL
 	AND    (cardinality(types) = 0 OR $2 = ANY (types)) AND (cardinality(sites) = 0 OR $3 = ANY (sites))
+	AND    NOT ($4 <> '' AND $2 <> 'surge.closed' AND EXISTS (` + mutedSQL + `))
 	ORDER  BY id`
 
 // A newer instruction takes the place of older ones not yet delivered to the same endpoint.
@@ -45,7 +51,7 @@ const insertDeliverySQL = `
 func (s *Store) saveMessages(ctx context.Context, tx pgx.Tx, ms []surgecast.Message, at time.Time) error {
 	var jobs []string
 	for _, m := range ms {
-		rows, _ := tx.Query(ctx, listenersSQL, m.AccountID, m.Type, m.SiteID)
+		rows, _ := tx.Query(ctx, listenersSQL, m.AccountID, m.Type, m.SiteID, m.SurgeID, at)
 		listeners, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return fmt.Errorf("who wants to hear %s: %w", m.Type, err)

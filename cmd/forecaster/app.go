@@ -22,6 +22,7 @@ import (
 	"surgecast/engine"
 	"surgecast/model"
 	"surgecast/notify"
+	"surgecast/risk"
 	"surgecast/traffic"
 	"surgecast/web"
 )
@@ -80,6 +81,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
 		Saturated:  traffic.Saturated,
 		Check:      checker{db: db, clock: o.clock}.Check,
+		SayStatus:  risk.SayStatus,
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {
