@@ -56,7 +56,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// Fails when: the line with mutedSQL is taken out of listenersSQL.
+// Fails when: $4 <> '' becomes $4 = '' in listenersSQL.
 func TestAMutedEpisodeIsNotSent(t *testing.T) {
 	s, pool := open(t)
 	site := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop")))
