@@ -84,9 +84,9 @@ type TrafficMinute struct {
 	SiteID   int64
 	Segment  string
 	Minute   time.Time // start, UTC, half open
-	Requests float64
-	Errors   float64
-	Rejected float64
+	Requests float64   // served, well or badly
+	Errors   float64   // of Requests
+	Rejected float64   // turned away to protect the site, not among Requests
 	P95MS    float64 // 0: not measured
 
 	UnitsObserved int  // units seen serving; 0: not reported

@@ -53,6 +53,7 @@ type Config struct {
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
 	Check Checker // nil: checks are not answered here
+	Review Reviewer // nil: no reviews here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
 	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
 	"time"
 
 	"surgecast"
@@ -19,6 +20,8 @@ type forecastIn struct {
 	SegmentQuery
 	Horizon int `query:"horizon" minimum:"1" maximum:"1440" default:"60" doc:"Minutes ahead of now"`
 	History int `query:"history" minimum:"0" maximum:"1440" default:"60" doc:"Minutes back from now"`
+
+	AsOf time.Time `query:"as_of" doc:"The forecast as it stood then, from the ledger; its points begin there. Default: now"`
 }
 
 // ForecastBody is the expected traffic of a site with its uncertainty, beside what came.
@@ -108,6 +111,12 @@ func (s *Server) forecast(ctx context.Context, in *forecastIn) (*forecastOut, er
 		return nil, err
 	}
 	now := s.now()
+	if !in.AsOf.IsZero() {
+		if f, err = s.asOf(ctx, st.site, in, now); err != nil {
+			return nil, err
+		}
+		now = in.AsOf.UTC()
+	}
 	b := ForecastBody{
 		Site: st.site.Slug, Name: st.site.Name, Segment: in.Segment, Simulated: st.site.Simulated, TimeZone: st.site.TimeZone,
 		ForecastHead: head(f, now), StepSeconds: 60,
@@ -129,6 +138,23 @@ func (s *Server) forecast(ctx context.Context, in *forecastIn) (*forecastOut, er
 		}
 	}
 	return &forecastOut{b}, nil
+}
+
+// asOf is the row of the ledger that was the newest at a moment of the past.
+func (s *Server) asOf(ctx context.Context, site surgecast.Site, in *forecastIn, now time.Time) (*surgecast.SiteForecast, error) {
+	if in.AsOf.After(now) {
+		return nil, invalid("as_of", "lies in the future", "Leave it out for the newest forecast.")
+	}
+	rows, err := s.c.Store.Forecasts(ctx, site.ID, in.Segment, in.AsOf.Add(-time.Hour), in.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(rows) - 1; i >= 0; i-- {
+		if !rows[i].IssuedAt.After(in.AsOf) {
+			return &rows[i], nil
+		}
+	}
+	return nil, problem(http.StatusNotFound, codeNotFound, "the ledger has no forecast of the hour before "+in.AsOf.UTC().Format(time.RFC3339), "Ask for a moment at which the site was forecast; older rows are thinned to one in 15 minutes.")
 }
 
 // of is the newest forecast of one kind of traffic, nil before the first. A segment nobody knows is an

@@ -75,6 +75,7 @@ func (s *Server) routes() {
 	s.checkRoutes()
 	s.markRoutes()
 	s.statusRoutes()
+	s.reviewRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

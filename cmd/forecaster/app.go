@@ -82,6 +82,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Saturated:  traffic.Saturated,
 		Check:      checker{db: db, clock: o.clock}.Check,
 		SayStatus:  risk.SayStatus,
+		Review:     reviewer{db}.Review,
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {
