@@ -13,6 +13,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 ARENA    ?= ../shared/arena
+DATA     ?= ../shared/data
 FUZZTIME ?= 10s
 BENCH    ?= .
 # Packages whose tests share two cores; each starts processes of its own.
@@ -92,8 +93,9 @@ bench: setup build $(TESTPG) ## the figures of the budgets on a durable server; 
 fuzz: need-go ## every fuzz target, FUZZTIME=10s each
 	@scripts/fuzz $(FUZZTIME)
 
-accuracy: build ## forecasts of the arena's sets, judged by its scorer; ARENA=../shared/arena SETS=...
-	@scripts/accuracy $(ARENA) $(CACHE)/accuracy $(SETS)
+accuracy: need-go ## docs/accuracy.md from the arena's sets, judged by its scorer; ARENA=../shared/arena SETS=...
+	@mkdir -p bin $(CACHE)/accuracy && $(GO) build -o bin/accuracy ./cmd/accuracy
+	@bin/accuracy -arena $(ARENA) -data $(DATA) -out $(CACHE)/accuracy $(SETS)
 
 cross: need-go ## bin/<system>-<machine>/forecaster for Linux and macOS
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \

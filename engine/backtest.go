@@ -60,7 +60,7 @@ func readRecorded(o BacktestOptions, say func(string, ...any)) (r recorded, err 
 		}
 	}
 	if o.Events != "" {
-		if r.planned, err = readEvents(o.Events, r.series, say); err != nil {
+		if r.planned, err = ReadEvents(o.Events, r.series, say); err != nil {
 			return r, err
 		}
 	}

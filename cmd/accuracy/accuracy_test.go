@@ -1,0 +1,177 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"surgecast/engine"
+)
+
+func counted(step int64, values ...float64) *dense {
+	var ticks []engine.Tick
+	for i, v := range values {
+		if !math.IsNaN(v) {
+			ticks = append(ticks, engine.Tick{Unix: int64(i) * step, Value: v})
+		}
+	}
+	return newDense(ticks, step)
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-9 {
+		t.Errorf("%s = %v, want %v", what, got, want)
+	}
+}
+
+// The simple rules say what their names say, also across a gap, and their spread is their own past errors.
+func TestRules(t *testing.T) {
+	nan := math.NaN()
+	d := counted(3600, 10, 12, nan, 16, 20, 30)
+	near(t, "last value in a gap", lastValue(d, 2, 1, 0), 12)
+	near(t, "mean of the last three known", rolling(d, 3, 1, 0), 14)
+	near(t, "same time before", sameBefore(d, 3, 1, 3), 12)
+	near(t, "two seasons back", sameBefore(d, 4, 4, 3), 20) // step 8 − 6 is the gap: the last known value
+	// Last value one step ahead at step 4: its past errors are the log ratios 13/11, 17/13 (across the gap), 21/17.
+	q := make([]float64, len(levels))
+	rules[0].quantiles(q, d, 0, 4, 1, 24, nil)
+	mid, hi := math.Log(21./17), math.Log(17./13)
+	near(t, "median", q[3], 21*math.Exp(mid)-1)
+	near(t, "q.95", q[6], 21*math.Exp(mid+.9*(hi-mid))-1)
+	// Nothing later is looked at.
+	later := counted(3600, 10, 12, nan, 16, 20, 1e6)
+	again := make([]float64, len(levels))
+	rules[0].quantiles(again, later, 0, 4, 1, 24, nil)
+	for k := range q {
+		near(t, "with another future", again[k], q[k])
+	}
+}
+
+// WQL by hand: the case of the arena scorer's own test.
+func TestLoss(t *testing.T) {
+	var l loss
+	l.add([]float64{4, 6, 8, 10, 12, 16, 18, 22}, 20)
+	near(t, "pinball, truth 20", l.pin, 21.72)
+	l.add([]float64{0, 0, 0, 5, 6, 8, 10, 12}, 0)
+	near(t, "WQL", l.wql(), 2*(21.72+5.42)/8/20)
+	l.add(nil, math.NaN())
+	near(t, "after a missing step", l.abs, 20)
+}
+
+// Halving every loss halves the ratio in every draw; origins of one day are one block; unrelated noise makes an
+// interval that holds the truth.
+func TestBootstrap(t *testing.T) {
+	var b blocks
+	r := rng()
+	for i := range 60 {
+		x := 1 + r.Float64()
+		b.add("a", int64(i)*43200, pair{x / 2, x, 1, 1})
+	}
+	if len(b.list) != 30 {
+		t.Fatalf("%d blocks of 60 half days, want 30", len(b.list))
+	}
+	got := bootstrap([][]pair{b.list, b.list})
+	near(t, "ratio", got.Value, .5)
+	near(t, "low", got.Low, .5)
+	near(t, "high", got.High, .5)
+	var n blocks
+	for i := range 400 {
+		n.add("a", int64(i)*86400, pair{r.ExpFloat64(), r.ExpFloat64(), 1, 1})
+	}
+	if g := bootstrap([][]pair{n.list}); !(g.Low < 1 && g.High > 1 && g.High-g.Low > .1 && g.High-g.Low < .6) {
+		t.Errorf("two equal sides: %v, want an interval around 1", g)
+	}
+}
+
+func TestCost(t *testing.T) {
+	near(t, "enough", cost(10, 8, 20), 10)
+	near(t, "too little", cost(10, 13, 20), 10+60)
+	d := counted(300, 1, 2, 3, 9, 4, 5, 6)
+	near(t, "reactive keeps 1.5 × the highest of 15 minutes", rivals[0].ask(d, 5), 1.5*9)
+}
+
+// An alarm before the event has a lead from the end of its step to the start of the event; late ones, ones that
+// went away and ones up for half a day have none; what no event follows is false.
+func TestAlarmsMeetEvents(t *testing.T) {
+	values := make([]float64, 400)
+	for i := range values {
+		values[i] = 1
+	}
+	for _, at := range []int{100, 200, 300} {
+		for k := range 5 {
+			values[at+k] = 10
+		}
+	}
+	values[350] = 10 // one step alone is no event
+	s := &scored{d: counted(300, values...), level: 5}
+	s.find()
+	if len(s.events) != 3 || s.events[0].first != 100 || s.events[0].last != 104 {
+		t.Fatalf("events %+v, want three that begin at 100, 200 and 300", s.events)
+	}
+	for k := range s.score {
+		s.score[k] = make([]float64, len(values))
+	}
+	up := func(from, to int) {
+		for i := from; i <= to; i++ {
+			s.score[0][i] = 1
+		}
+	}
+	up(95, 101) // 4 whole steps before the event
+	up(202, 203)
+	up(20, 21)   // nothing comes
+	up(150, 160) // gone for over three hours before 200
+	up(260, 300) // up for more than two hours
+	eps := s.episodes(0, .5, 0, len(values))
+	if len(eps) != 5 {
+		t.Fatalf("%d episodes, want 5: %+v", len(eps), eps)
+	}
+	m := s.meet(eps, 0, len(values))
+	if m.events != 3 || m.noticed != 3 || m.ahead != 1 {
+		t.Errorf("%+v, want 3 events, all noticed, one ahead", m)
+	}
+	if len(m.leads) != 3 || m.leads[0] != 20 || m.leads[1] != 0 || m.leads[2] != 0 {
+		t.Errorf("leads %v, want 20, 0, 0 minutes", m.leads)
+	}
+	if m.falseAlarms != 2 {
+		t.Errorf("%d false alarms, want 2 (20 and 150)", m.falseAlarms)
+	}
+}
+
+// The budget is kept on the half it is chosen on, and a lower threshold would not keep it.
+func TestThresholdKeepsTheBudget(t *testing.T) {
+	r := rng()
+	n := 4 * 7 * 288
+	s := &scored{d: counted(300, make([]float64, n)...), level: 5}
+	for k := range s.score {
+		s.score[k] = make([]float64, n)
+	}
+	for i := range n {
+		s.score[0][i] = r.ExpFloat64()
+	}
+	count := func(s *scored, eps []span) int { return len(eps) }
+	at := threshold([]*scored{s}, 0, 1, count)
+	if got := len(s.episodes(0, at, s.from, s.half())); got > 2 || got < 1 {
+		t.Errorf("%d alarms in two weeks at a budget of one a week", got)
+	}
+}
+
+// What got worse is told in the direction of each figure, and rounding is not.
+func TestCompare(t *testing.T) {
+	was := map[string]float64{"wql/a/regular": .2, "skill/a/regular": .1, "coverage80/a/regular": .82, "wql/b/regular": .3, "gone": 1}
+	is := map[string]float64{"wql/a/regular": .21, "skill/a/regular": .05, "coverage80/a/regular": .78, "wql/b/regular": .3001, "wql/new": 9}
+	got := strings.Join(compare(was, is), "\n")
+	if want := "a, regular, breach skill: 0.05, was 0.1\na, regular, WQL: 0.21, was 0.2"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestBestOf(t *testing.T) {
+	table := map[string]map[string][2]float64{"a": {"s": {.3, .5}}, "b": {"s": {.2, .6}}, "ensemble": {"s": {.1, .4}}}
+	if n, v := best(table, "s", 0, true, single); n != "b" || v != .2 {
+		t.Errorf("best single %s %v", n, v)
+	}
+	if n, v := best(table, "s", 1, false, anyone); n != "b" || v != .6 {
+		t.Errorf("highest %s %v", n, v)
+	}
+}

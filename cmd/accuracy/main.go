@@ -1,0 +1,72 @@
+// Accuracy measures the production model on the arena's series and writes docs/accuracy.md. It holds no
+// forecaster: what it judges comes from engine.Backtest and engine.Course, the path live forecasts take. The
+// rules it lays beside them (rules.go, capacity.go, alarm.go) are the simple ones every reader knows.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("accuracy: ")
+	var j job
+	flag.StringVar(&j.arena, "arena", "../shared/arena", "directory of the arena")
+	flag.StringVar(&j.data, "data", "../shared/data", "directory with the labels of the series; without it labelled windows are left out")
+	flag.StringVar(&j.out, "out", ".cache/accuracy", "directory for the forecasts")
+	page := flag.String("page", "docs/accuracy.md", "the page to write")
+	record := flag.String("record", "docs/accuracy.json", "the figures of the last page, to tell what got worse")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, j, *page, *record, flag.Args()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// job is where things are.
+type job struct{ arena, data, out string }
+
+func run(ctx context.Context, j job, page, record string, only []string) error {
+	a, err := openArena(j.arena)
+	if err != nil {
+		return err
+	}
+	if len(only) > 0 { // a look at some sets: the scorer's table, no page
+		return a.quick(ctx, j.out, only)
+	}
+	timed := func(what string, do func() error) {
+		if err != nil {
+			return
+		}
+		began := time.Now()
+		if err = do(); err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+			return
+		}
+		log.Printf("%s: %.1f s", what, time.Since(began).Seconds())
+	}
+	var p report
+	timed("forecasts and scores", func() error { return p.score(ctx, a, filepath.Join(j.out)) })
+	timed("simple rules and intervals", func() error { return p.intervals(ctx, a, j.out) })
+	timed("cost of capacity", func() error { return p.capacity(ctx, a) })
+	timed("lead of alarms", func() error { return p.alarms(ctx, a, j.data) })
+	timed("cold start", func() error { return p.coldStart(ctx, a) })
+	if err != nil {
+		return err
+	}
+	before, since := committed(ctx, record)
+	p.worse = compare(before, p.figures())
+	p.since = since
+	if err := os.WriteFile(page, []byte(p.markdown()), 0o644); err != nil { //nolint:gosec // a page for everybody
+		return fmt.Errorf("writing the page: %w", err)
+	}
+	return writeFigures(record, p.figures())
+}
