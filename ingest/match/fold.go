@@ -9,7 +9,7 @@ import (
 
 // fold appends the folded form of src to dst: lower case, NFKC, the invisible taken out. Bytes that are not
 // UTF-8 become spaces. spare is a second buffer, returned to be used again.
-func (t *tables) fold(dst, spare, src []byte) (folded, again []byte) {
+func (t *tables) fold(it *norm.Iter, dst, spare, src []byte) (folded, again []byte) {
 	i := 0
 	for i < len(src) && src[i] < utf8.RuneSelf {
 		i++
@@ -25,7 +25,11 @@ func (t *tables) fold(dst, spare, src []byte) (folded, again []byte) {
 	}
 	// The last ASCII letter may take the first mark (e + ́), so everything is normalised again.
 	start -= i
-	spare = norm.NFKC.Append(spare[:0], dst[start:]...)
+	// An Iter kept by the caller, because Append would allocate one each time.
+	spare = spare[:0]
+	for it.Init(norm.NFKC, dst[start:]); !it.Done(); {
+		spare = append(spare, it.Next()...)
+	}
 	// NFKC brings back capitals (№ is No) and what was folded away (ẛ̣); twice is enough, it is a projection.
 	dst, _ = t.lowerRunes(dst[:start], spare)
 	return dst, spare

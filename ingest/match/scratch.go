@@ -1,6 +1,10 @@
 package match
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
 
 // Bounds of what is read of one post. Nothing is refused: the rest is left unread, so that a post of any
 // length costs a bounded time and a bounded memory.
@@ -16,6 +20,7 @@ type Scratch struct {
 	runes  *tables
 	folded []byte
 	spare  []byte
+	iter   norm.Iter
 	piece  []byte // an address being put together, an emoji without its skin tone
 
 	tokens []uint64
@@ -46,7 +51,7 @@ func (s *Scratch) Tokenise(text []byte, tags, links [][]byte) {
 		}
 		s.tokens = append(s.tokens, Break)
 		s.folded = append(s.folded[:0], '#')
-		s.folded, s.spare = s.runes.fold(s.folded, s.spare, cut(tag, MaxLink))
+		s.folded, s.spare = s.runes.fold(&s.iter, s.folded, s.spare, cut(tag, MaxLink))
 		s.split(s.folded)
 	}
 	for i, link := range links {
@@ -54,14 +59,14 @@ func (s *Scratch) Tokenise(text []byte, tags, links [][]byte) {
 			break
 		}
 		s.tokens = append(s.tokens, Break)
-		s.folded, s.spare = s.runes.fold(s.folded[:0], s.spare, cut(link, MaxLink))
+		s.folded, s.spare = s.runes.fold(&s.iter, s.folded[:0], s.spare, cut(link, MaxLink))
 		s.address(s.folded)
 	}
 }
 
 // read folds a text and appends its tokens.
 func (s *Scratch) read(text []byte) {
-	s.folded, s.spare = s.runes.fold(s.folded[:0], s.spare, text)
+	s.folded, s.spare = s.runes.fold(&s.iter, s.folded[:0], s.spare, text)
 	s.split(s.folded)
 }
 

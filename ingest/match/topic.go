@@ -72,7 +72,7 @@ func (c *compiler) term(field, text string) (term, error) {
 	if len(text) > surgecast.MaxTermLength*utf8.UTFMax {
 		return fault("the term is too long", fmt.Sprintf("Use at most %d characters.", surgecast.MaxTermLength))
 	}
-	folded, spare := s.runes.fold(nil, s.spare, []byte(text))
+	folded, spare := s.runes.fold(&s.iter, nil, s.spare, []byte(text))
 	s.spare = spare
 	folded = bytes.TrimSpace(folded)
 	if len(folded) == 0 {
@@ -85,41 +85,56 @@ func (c *compiler) term(field, text string) (term, error) {
 		}
 		return term{rows: [2][]uint64{{alternativeHash(normal)}}}, nil
 	}
-	prefix := folded[len(folded)-1] == '*'
-	if prefix {
-		folded = bytes.TrimRight(folded, "*")
-	}
-	s.tokens = s.tokens[:0]
-	s.split(folded)
-	row, whole := plain(s.tokens)
-	if !whole {
-		return fault("mixes an address with words", "Give the address as a term of its own.")
-	}
-	if len(row) == 0 {
-		return fault("has nothing in it that could be found in a post", "Use a word, a phrase, a #tag, a $CASHTAG, an @name, an emoji or an address.")
-	}
-	if prefix {
-		begin := len(folded)
-		syllables := 0
-		for begin > 0 {
-			r, n := utf8.DecodeLastRune(folded[:begin])
-			if s.runes.of(r) != hangul {
-				break
-			}
-			begin -= n
-			syllables++
+	// A * after Hangul ends a prefix; at the end of anything else it promises what is not kept; elsewhere it
+	// is punctuation (M*A*S*H).
+	var row []uint64
+	prefixes := false
+	for rest := folded; len(rest) > 0; {
+		piece, after, star := bytes.Cut(rest, []byte{'*'})
+		rest = after
+		s.tokens = s.tokens[:0]
+		s.split(piece)
+		part, whole := plain(s.tokens)
+		if !whole {
+			return fault("mixes an address with words", "Give the address as a term of its own.")
+		}
+		row = append(row, part...)
+		if !star {
+			continue
+		}
+		syllables, begin := s.endsKorean(piece)
+		if syllables == 0 && len(rest) > 0 {
+			continue
 		}
 		if syllables < minPrefix || syllables > maxPrefix {
 			return fault("a * stands only at the end of a Korean word", fmt.Sprintf("Write every form as a term of its own, or give %d to %d syllables before the *.", minPrefix, maxPrefix))
 		}
-		row[len(row)-1] = prefixHash(folded[begin:])
+		row[len(row)-1] = prefixHash(piece[begin:])
+		prefixes = true
+	}
+	if len(row) == 0 {
+		return fault("has nothing in it that could be found in a post", "Use a word, a phrase, a #tag, a $CASHTAG, an @name, an emoji or an address.")
 	}
 	out := term{rows: [2][]uint64{row}}
-	if !prefix && looksLikeAddress(folded) {
+	if !prefixes && looksLikeAddress(folded) {
 		normal, _, _ := appendAddress(nil, folded)
 		out.rows[1] = []uint64{alternativeHash(normal)}
 	}
 	return out, nil
+}
+
+// endsKorean counts the syllables of Hangul b ends with and says where they begin.
+func (s *Scratch) endsKorean(b []byte) (syllables, begin int) {
+	begin = len(b)
+	for begin > 0 {
+		r, n := utf8.DecodeLastRune(b[:begin])
+		if s.runes.of(r) != hangul {
+			break
+		}
+		begin -= n
+		syllables++
+	}
+	return syllables, begin
 }
 
 // plain is the row of tokens that finds a term: of each word its most telling reading, which stands first.
