@@ -52,6 +52,16 @@ const extendTrafficSQL = `
 // PutTraffic writes minutes of traffic as they are said to be; saying the same again changes nothing.
 // Minutes of closed hours are corrected in place. If a minute is given twice the later row counts.
 func (s *Store) PutTraffic(ctx context.Context, rows []surgecast.TrafficMinute, at time.Time) (surgecast.Written, error) {
+	return s.putTrafficIf(ctx, rows, at, func(pgx.Tx) error { return nil })
+}
+
+// PutTrafficUnder is PutTraffic for a reader that holds a lease: once it is lost nothing is written, so a
+// process that was paused cannot put an older count over a newer one (ErrStaleLease).
+func (s *Store) PutTrafficUnder(ctx context.Context, lease surgecast.Lease, rows []surgecast.TrafficMinute, at time.Time) (surgecast.Written, error) {
+	return s.putTrafficIf(ctx, rows, at, func(tx pgx.Tx) error { return checkLeases(ctx, tx, []surgecast.Lease{lease}) })
+}
+
+func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute, at time.Time, allowed func(pgx.Tx) error) (surgecast.Written, error) {
 	var w surgecast.Written
 	if len(rows) == 0 {
 		return w, nil
@@ -68,6 +78,9 @@ func (s *Store) PutTraffic(ctx context.Context, rows []surgecast.TrafficMinute, 
 	minutes := minutesOf(rows, func(r surgecast.TrafficMinute) time.Time { return r.Minute })
 	err := s.putCounts(ctx, trafficCounts, minutes, func(tx pgx.Tx, closed func(time.Time) bool) error {
 		w = surgecast.Written{}
+		if err := allowed(tx); err != nil {
+			return err
+		}
 		late, open := split(rows, func(r surgecast.TrafficMinute) bool { return closed(r.Minute) })
 		err := correct(ctx, tx, trafficCounts, late, func(r surgecast.TrafficMinute) (int64, string, time.Time) { return r.SiteID, r.Segment, r.Minute },
 			func() error { return putTraffic(ctx, tx, late, at, &w) })

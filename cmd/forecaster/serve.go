@@ -11,23 +11,33 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"surgecast"
+	"surgecast/traffic"
 )
 
 type serveCmd struct {
 	Listen    string        `env:"SURGECAST_LISTEN" default:"127.0.0.1:8080" help:"Address of API and dashboard. Other than loopback it needs a key (forecaster key create)."`
 	Metrics   string        `env:"SURGECAST_METRICS" default:"127.0.0.1:9464" help:"Address of /metrics; empty: none."`
-	Roles     []string      `env:"SURGECAST_ROLES" default:"api,engine,notify" help:"Which parts this process runs: api, engine, notify."`
+	Roles     []string      `env:"SURGECAST_ROLES" default:"api,ingest,engine,notify" help:"Which parts this process runs: api, ingest, engine, notify."`
 	Migrate   bool          `env:"SURGECAST_MIGRATE" help:"Bring the schema of a configured database up to date first."`
 	Allow     []string      `name:"webhook-allow" env:"SURGECAST_WEBHOOK_ALLOW" help:"Private addresses webhooks may reach, as PREFIX:PORTS (10.20.0.0/16:8443)." placeholder:"PREFIX:PORTS"`
 	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts and forecasts are kept; 0: for ever."`
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
+	Traffic   string        `env:"SURGECAST_TRAFFIC" placeholder:"FILE" help:"YAML file that says where the sites' own traffic is read: Prometheus or access logs (docs/traffic.md)."`
+
+	Feeds feedFlags `embed:""`
+
+	traffic []traffic.Source
 }
 
 func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 	for _, r := range c.Roles {
-		if !slices.Contains([]string{"api", "engine", "notify"}, r) {
-			return usage("--roles %s: there is api, engine and notify", r)
+		if !slices.Contains([]string{"api", "ingest", "engine", "notify"}, r) {
+			return usage("--roles %s: there is api, ingest, engine and notify", r)
 		}
+	}
+	var err error
+	if c.traffic, err = readTrafficFile(c.Traffic, g.StateDir, time.Now); err != nil {
+		return err
 	}
 	l, err := listen(c.Listen, "listen")
 	if err != nil {
@@ -73,6 +83,10 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if slices.Contains(c.Roles, "engine") {
 		grp.Go(func() error { return a.engine.Run(ctx) })
 		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
+	}
+	if slices.Contains(c.Roles, "ingest") {
+		grp.Go(func() error { return newTraffic(a, c.traffic).Run(ctx) })
+		grp.Go(func() error { return a.ingest(ctx, &c.Feeds) })
 	}
 	if slices.Contains(c.Roles, "notify") {
 		grp.Go(func() error { return a.notify.Run(ctx) })
