@@ -108,6 +108,7 @@ func (t *talk) evidence(at time.Time) risk.TalkEvidence {
 			finest = min(finest, t.voices[i].step)
 		}
 	}
+	ev.Step = time.Duration(min(finest, 7*86400)) * time.Second
 	for i := range t.voices {
 		v := &t.voices[i]
 		if !v.headline || v.series.N() == 0 || unix-v.origin > max(heardWithin, 2*v.step) {
@@ -116,6 +117,7 @@ func (t *talk) evidence(at time.Time) risk.TalkEvidence {
 		share := float64(finest) / float64(v.step)
 		ev.Level += v.level * share
 		ev.Usual += v.usual * share
+		ev.Spread = max(ev.Spread, v.series.Spread())
 		if v.severe > 0 && unix-v.rang <= heardWithin {
 			ev.Severity, ev.Emit = max(ev.Severity, v.severe), true
 		}

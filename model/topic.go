@@ -358,6 +358,9 @@ func (t *Topic) Usual(unixSeconds int64) float64 {
 	return count(min(max(s+t.level, 0), t.ceiling()))
 }
 
+// Spread is the variance of log(1+count) about the usual course, as this topic has had it so far.
+func (t *Topic) Spread() float64 { return t.spread }
+
 // Forecast fills f from the last step: quantiles at TopicLevels and the usual course. There are no window
 // maxima. Filling a used f allocates nothing.
 func (t *Topic) Forecast(f *Forecast) {

@@ -323,7 +323,7 @@ func TestTalk(t *testing.T) {
 		var m Machine
 		var out []string
 		for i, l := range levels {
-			e := TalkEvidence{At: on(14, 0).Add(time.Duration(i*step) * time.Minute), Level: l, Usual: 10}
+			e := TalkEvidence{At: on(14, 0).Add(time.Duration(i*step) * time.Minute), Step: time.Duration(step) * time.Minute, Level: l, Usual: 10, Spread: .1}
 			if l < 0 {
 				e = TalkEvidence{At: e.At, NoData: true}
 			} else {
@@ -344,20 +344,21 @@ func TestTalk(t *testing.T) {
 		return out
 	}
 	quiet := func(float64) (float64, bool) { return 0, false }
-	at50 := func(l float64) (float64, bool) { return l / 25, l >= 50 }
+	at50 := func(l float64) (float64, bool) { return l / 20, l >= 50 }
 	for _, tt := range []struct {
 		name   string
 		levels []float64
 		alarm  func(float64) (float64, bool)
 		want   string
 	}{
-		// (22 + 1)/(10 + 1) = 2.09 twice the usual, twice.
-		{"growing", []float64{10, 22, 22}, quiet, "14:02 watch"},
+		// A minute's severity counts from ln(.005·10080/4) = 2.53 on: 60/20 does, 50/20 does not.
+		{"severe enough", []float64{10, 60}, at50, "14:01 watch"},
+		{"not severe enough", []float64{10, 50, 50, 50}, at50, ""},
 		{"one bucket", []float64{10, 22, 10, 10, 22, 10, 10}, quiet, ""},
 		{"a surge", []float64{10, 60, 60}, at50, "14:01 watch, 14:02 alert"},
-		// 110/25 = 4.4: one in 10,000.
+		// 110/20 = 5.5 > 2.53 + 1.6.
 		{"an explosion", []float64{10, 110}, at50, "14:01 alert"},
-		{"thrice the usual without an alarm", rep(6, 60), quiet, "14:01 watch"},
+		{"thrice the usual without an alarm", rep(6, 60), quiet, ""},
 		// Alert 14:02; below twice the usual from 14:10, 15 minutes; recovery for 60.
 		{"fading", append(append([]float64{10, 60}, rep(8, 60)...), rep(90, 10)...), at50, "14:01 watch, 14:02 alert, 14:25 recovery, 15:25 calm"},
 		{"silence", []float64{10, -1, -1, 10}, quiet, "14:01 cannot_tell, 14:03 calm"},
@@ -366,10 +367,18 @@ func TestTalk(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
+	// A rise the alarm got used to: with 42 instead of 10 a bucket of 5 minutes is worth .1 · (1.363·1.099 − .604)/.1 = .895,
+	// and nine of them exceed ln 2016 = 7.61.
+	if got := run(5, rep(12, 42), quiet); got != "14:40 alert" {
+		t.Errorf("a slow rise: %s, want 14:40 alert", got)
+	}
+	if got := run(5, rep(200, 18), quiet); got != "" {
+		t.Errorf("1.7 times the usual for hours: %s, want nothing", got)
+	}
 	// Three mentions instead of none at night are no surge.
 	var m Machine
 	for i := range 5 {
-		m, _ = NextTalk(m, TalkEvidence{At: on(3, i), Level: 4, Usual: 0, Severity: 9, Emit: true})
+		m, _ = NextTalk(m, TalkEvidence{At: on(3, i), Level: 4, Usual: 0, Severity: 9, Emit: true, Spread: .1})
 	}
 	if m.State != surgecast.StateCalm {
 		t.Errorf("4 mentions: %s", m.State)

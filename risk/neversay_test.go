@@ -178,7 +178,7 @@ func TestSayTalk(t *testing.T) {
 	}{
 		{surgecast.StateCalm, 1, false, "As usual: Nordlicht tour.", "Talk is as usual for this hour."},
 		{surgecast.StateWatch, 2.1, false, "Growing: Nordlicht tour.", "Talk is growing: twice the usual for this hour."},
-		{surgecast.StateAlert, 6.2, true, "×6 usual: Nordlicht tour.", "Talk is 6 times the usual for this hour, and the highest of the last day. Simulated mentions."},
+		{surgecast.StateAlert, 6.2, true, "×6 usual: Nordlicht tour.", "Talk is 6 times the usual for this hour. Simulated mentions."},
 		{surgecast.StateRecovery, 1.6, false, "Fading: Nordlicht tour.", "Talk is fading: half as much again as usual for this hour."},
 		{surgecast.StateCannotTell, 0, false, "Not counted: Nordlicht tour.", "Mentions are not being counted. Missing, not zero."},
 	} {

@@ -17,7 +17,7 @@ func SayTalk(topic surgecast.Topic, state surgecast.State, timesUsual float64) (
 	case surgecast.StateWatch:
 		said, sentence = "Growing", "Talk is growing: "+times+" for this hour."
 	case surgecast.StateAlert:
-		said, sentence = "Surge of talk", "Talk is "+times+" for this hour, and the highest of the last day."
+		said, sentence = "Surge of talk", "Talk is "+times+" for this hour."
 		if timesUsual >= 2.5 && !math.IsInf(timesUsual, 0) {
 			said = "×" + about(timesUsual) + " usual"
 		}
