@@ -52,7 +52,7 @@ type Config struct {
 	// Interpolate fills dst with the quantiles at lead, everything in steps (model.Interpolate).
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
-	Check Checker // nil: checks are not answered here
+	Check  Checker  // nil: checks are not answered here
 	Review Reviewer // nil: no reviews here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
 	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
@@ -69,6 +69,10 @@ type Config struct {
 
 	// SealSecret encrypts a webhook's secret for storage; nil: webhooks cannot be made here.
 	SealSecret func(plain []byte) ([]byte, error)
+	// Senders are those who may push by signature, and OpenSecret decrypts what SealSecret made; either nil:
+	// signed pushes are not taken.
+	Senders    PushSenders
+	OpenSecret func(sealed []byte) ([]byte, error)
 	// CheckWebhookURL refuses an address before it is stored; the guard at dial time decides again. nil: syntax only.
 	CheckWebhookURL func(url string) error
 }
@@ -87,6 +91,7 @@ type Server struct {
 	keys    *keyCache
 	seal    *sessionSeal
 	replays *replays
+	senders *senderCache
 	choices *choices
 	notices *noticeCache
 	metrics *metrics
@@ -124,6 +129,7 @@ func New(c Config) *Server {
 	s.keys = newKeyCache(c.Store, c.Wall)
 	s.seal = newSessionSeal(c.SessionKey)
 	s.replays = newReplays(c.Wall)
+	s.senders = newSenderCache(s.c)
 	s.choices = newChoices()
 	s.notices = &noticeCache{read: c.Store.Notices}
 	s.metrics = newMetrics(s)

@@ -22,8 +22,10 @@ type identity struct {
 	account int64
 	scopes  []surgecast.Scope
 	sites   []int64 // empty: all of the account
-	key     string  // id of the key, "keyless" without
+	key     string  // id of the key or the sender, "keyless" without
 	name    string
+	source  string // a sender counts mentions for this one only; empty: any
+	signed  bool   // let in by the signature of a push
 }
 
 type identityKey struct{}
@@ -85,7 +87,11 @@ func (s *Server) admit(c *gin.Context) {
 		c.Next()
 		return
 	}
-	who, p := s.identify(c.Request)
+	identify := func() (identity, *Problem) { return s.identify(c.Request) }
+	if s.signedPush(c) {
+		identify = func() (identity, *Problem) { return s.identifySender(c) }
+	}
+	who, p := identify()
 	if p == nil && !who.may(need) {
 		p = problem(http.StatusForbidden, codeScope, "this key has no scope "+string(need), "Use a key with scope "+string(need)+"; an admin makes one with POST /v1/keys.")
 	}

@@ -84,6 +84,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 	delivery := ts.ask("POST", "/v1/webhooks/"+hook+"/test", "", "X-API-KEY", ours).json(t)["id"].(string)
 	keyID := ts.ask("POST", "/v1/keys", `{"name":"k","scopes":["read"]}`, "X-API-KEY", ours).json(t)["id"].(string)
 
+	senderID := ts.ask("POST", "/v1/senders", `{"name":"vendor"}`, "X-API-KEY", ours).json(t)["id"].(string)
+
 	theirs := ts.key(2, surgecast.ScopeAdmin)
 	boundElsewhere := ts.key(1, surgecast.ScopeAdmin, other.ID)
 	bodies := map[string]string{
@@ -121,6 +123,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 					return delivery
 				case strings.HasPrefix(path, "/v1/keys"):
 					return keyID
+				case strings.HasPrefix(path, "/v1/senders"):
+					return senderID
 				}
 				t.Fatalf("%s: no value for %s: add one", path, p)
 				return ""

@@ -653,6 +653,7 @@ func newTest(t testing.TB, change ...func(*Config)) *testServer {
 		Interpolate: straight,
 		SealSecret:  func(plain []byte) ([]byte, error) { return append([]byte("sealed:"), plain...), nil },
 	}
+	c.Senders, c.OpenSecret = &fakeSenders{}, func(sealed []byte) ([]byte, error) { return bytes.TrimPrefix(sealed, []byte("sealed:")), nil }
 	for _, f := range change {
 		f(&c)
 	}

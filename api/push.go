@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,7 +31,7 @@ type TrafficRow struct {
 // CountRow is how often a topic was mentioned in one bucket, as a vendor counts it.
 type CountRow struct {
 	Topic   string    `json:"topic" doc:"Slug of the topic"`
-	Source  string    `json:"source" doc:"Who counted, for example brandwatch:acme"`
+	Source  string    `json:"source,omitempty" doc:"Who counted, for example brandwatch:acme; a sender that is bound to a source may leave it out"`
 	Minute  time.Time `json:"minute" doc:"Start of the minute, RFC 3339"`
 	Count   *float64  `json:"count" minimum:"0" doc:"Mentions in that minute; replaces what was sent before"`
 	Authors *float64  `json:"authors,omitempty" minimum:"0" doc:"Different authors"`
@@ -49,14 +48,24 @@ type PushBody struct {
 	Errors    []ProblemDetail `json:"errors" doc:"Always empty here: with one bad row nothing is stored, and a problem names the rows"`
 }
 
+// SignatureIn is what a signed message has in place of a key. It was checked before anything was read.
+type SignatureIn struct {
+	Sender    string `query:"sender" maxLength:"60" doc:"Who signed: psh_… of POST /v1/senders"`
+	MessageID string `header:"webhook-id" maxLength:"200" doc:"Of a signed message: the same for every attempt"`
+	SignedAt  string `header:"webhook-timestamp" maxLength:"20" doc:"Of a signed message: Unix seconds of this attempt"`
+	Signature string `header:"webhook-signature" maxLength:"2000" doc:"Of a signed message: v1, and base64; several with spaces between"`
+}
+
 type (
 	trafficIn struct {
 		SitePath
+		SignatureIn
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer"`
 		RawBody        []byte
 	}
 	countsIn struct {
-		IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"200" required:"true" doc:"Repeating a request with the same key and body gets the same answer"`
+		SignatureIn
+		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer. Required; of a signed message webhook-id stands for it"`
 		RawBody        []byte
 	}
 	pushOut struct{ Body PushBody }
@@ -77,15 +86,18 @@ func (s *Server) isPush(fullPath string) bool {
 }
 
 func (s *Server) pushRoutes() {
+	s.api.OpenAPI().Components.SecuritySchemes[signatureScheme] = &huma.SecurityScheme{Type: "apiKey", In: "header", Name: signatureHeader, Description: signatureStandard}
 	op := pushOperation[TrafficRow](s, trafficPath, "push-traffic", "Push what a site served, minute by minute")
 	register(s, op, surgecast.ScopeWrite, s.pushTraffic)
 	op = pushOperation[CountRow](s, countsPath, "push-counts", "Push counts of mentions")
 	register(s, op, surgecast.ScopeWrite, s.pushCounts)
+	s.senderRoutes()
 }
 
 func pushOperation[T any](s *Server, path, id, summary string) huma.Operation {
 	op := operation("POST", path, id, summary)
 	op.DefaultStatus = http.StatusAccepted
+	op.Security = append(slices.Clone(s.api.OpenAPI().Security), map[string][]string{signatureScheme: {}})
 	op.Description = "A JSON array of rows or NDJSON, gzip or not: at most 10,000 rows and 5 MB. Values replace what was sent before, so repeating is harmless. With one bad row nothing is stored."
 	op.SkipValidateBody = true // rows are checked one by one, so that the answer names them
 	row := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
@@ -104,7 +116,10 @@ func (s *Server) pushTraffic(ctx context.Context, in *trafficIn) (*pushOut, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.once(ctx, "traffic:"+site.Slug+":"+in.IdempotencyKey, in.IdempotencyKey != "", in.RawBody, func() (PushBody, error) {
+	if p := caller(ctx).mayPushTraffic(); p != nil {
+		return nil, p
+	}
+	return s.once(ctx, "traffic:"+site.Slug, pushKey(ctx, in.IdempotencyKey, in.MessageID), in.RawBody, func() (PushBody, error) {
 		now := s.now()
 		var bad badRows
 		var rows []surgecast.TrafficMinute
@@ -210,15 +225,26 @@ func tooManySegments(site surgecast.Site, rows []surgecast.TrafficMinute) (Probl
 
 func (s *Server) pushCounts(ctx context.Context, in *countsIn) (*pushOut, error) {
 	who := caller(ctx)
-	if p := who.bound(); p != nil {
+	if p := who.mayCount(); p != nil {
 		return nil, p
 	}
-	return s.once(ctx, "counts:"+in.IdempotencyKey, true, in.RawBody, func() (PushBody, error) {
+	key := pushKey(ctx, in.IdempotencyKey, in.MessageID)
+	if key == "" {
+		return nil, fieldProblem("Idempotency-Key", codeMissingField, "Idempotency-Key is missing", "Send Idempotency-Key: the same for every attempt of a message, another for every message.")
+	}
+	return s.once(ctx, "counts", key, in.RawBody, func() (PushBody, error) {
 		now := s.now()
 		var bad badRows
 		var good []CountRow
 		var at []int
 		p := eachRow(in.RawBody, &bad, func(n int, r CountRow) {
+			if r.Source == "" {
+				r.Source = who.source
+			}
+			if who.source != "" && r.Source != who.source {
+				bad.add(ProblemDetail{Row: n, Field: "source", Code: codeInvalidValue, Detail: "this sender counts for " + who.source + " only", Remedy: "Leave source out, or make another sender for it."})
+				return
+			}
 			if d, ok := r.check(n, now); !ok {
 				bad.add(d)
 				return
@@ -356,32 +382,4 @@ func foreignSource(slug string, account int64) bool {
 		return !strings.HasPrefix(slug, fmt.Sprintf("push:%d/", account))
 	}
 	return account != surgecast.DefaultAccount
-}
-
-// once answers a repeated request as the first time. The upserts are safe to repeat anyway, also in
-// another process; the key catches the same key with another body.
-func (s *Server) once(ctx context.Context, key string, keyed bool, body []byte, do func() (PushBody, error)) (*pushOut, error) {
-	if !keyed {
-		b, err := do()
-		if err != nil {
-			return nil, err
-		}
-		return &pushOut{b}, nil
-	}
-	key = fmt.Sprintf("%d:%s", caller(ctx).account, key)
-	sum := sha256.Sum256(body)
-	if before, ok := s.replays.find(key); ok {
-		if before.sum != sum {
-			p := problem(http.StatusConflict, codeKeyReused, "this Idempotency-Key was used with another body", "Use a new key for new rows.")
-			p.Field = "Idempotency-Key"
-			return nil, p
-		}
-		return &pushOut{before.answer}, nil
-	}
-	b, err := do()
-	if err != nil {
-		return nil, err
-	}
-	s.replays.keep(key, replay{sum: sum, answer: b})
-	return &pushOut{b}, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -11,9 +12,10 @@ import (
 type replays struct {
 	wall surgecast.Clock
 
-	mu  sync.Mutex
-	all map[string]replay
-	old []string // oldest first
+	mu   sync.Mutex
+	all  map[string]replay
+	old  []string                 // oldest first
+	busy map[string]chan struct{} // closed when the request at work has ended
 }
 
 type replay struct {
@@ -28,14 +30,37 @@ const (
 )
 
 func newReplays(wall surgecast.Clock) *replays {
-	return &replays{wall: wall, all: map[string]replay{}}
+	return &replays{wall: wall, all: map[string]replay{}, busy: map[string]chan struct{}{}}
 }
 
-func (r *replays) find(key string) (replay, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	a, ok := r.all[key]
-	return a, ok && r.wall().Sub(a.at) < replayFor
+// begin finds the answer of a key. Without one, done is not nil: the caller is the first, works, keeps what
+// it answers, and calls done. Whoever comes with the same key meanwhile waits for it.
+func (r *replays) begin(ctx context.Context, key string) (before replay, done func(), err error) {
+	for {
+		r.mu.Lock()
+		if a, ok := r.all[key]; ok && r.wall().Sub(a.at) < replayFor {
+			r.mu.Unlock()
+			return a, nil, nil
+		}
+		first, busy := r.busy[key]
+		if !busy {
+			first = make(chan struct{})
+			r.busy[key] = first
+			r.mu.Unlock()
+			return replay{}, func() {
+				r.mu.Lock()
+				delete(r.busy, key)
+				r.mu.Unlock()
+				close(first)
+			}, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return replay{}, nil, ctx.Err()
+		case <-first:
+		}
+	}
 }
 
 func (r *replays) keep(key string, a replay) {
