@@ -194,7 +194,7 @@ func TestMachineAnything(t *testing.T) {
 		watch>calm watch>learning watch>alert watch>over_capacity watch>cannot_tell
 		alert>recovery alert>over_capacity alert>cannot_tell
 		over_capacity>recovery over_capacity>alert over_capacity>cannot_tell
-		recovery>calm recovery>learning recovery>alert recovery>over_capacity recovery>cannot_tell
+		recovery>calm recovery>watch recovery>learning recovery>alert recovery>over_capacity recovery>cannot_tell
 		cannot_tell>calm cannot_tell>learning cannot_tell>watch cannot_tell>alert cannot_tell>over_capacity cannot_tell>recovery`) {
 		allowed[s] = true
 	}
