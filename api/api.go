@@ -54,6 +54,7 @@ type Config struct {
 
 	Check  Checker  // nil: checks are not answered here
 	Review Reviewer // nil: no reviews here
+	Scores Scorer   // nil: no scores here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
 	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
 

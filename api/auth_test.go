@@ -98,6 +98,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		"POST /v1/surges/{id}/mute":           `{}`,
 		"POST /v1/surges/{id}/notes":          `{"note":"x"}`,
 		"PUT /v1/status/{site}":               `{"shown":true}`,
+		"POST /v1/sites/{site}/share":         `{"hours":1}`,
 		"PUT /v1/webhooks/{id}":               `{"url":"https://attacker.example/"}`,
 	}
 	param := regexp.MustCompile(`\{\w+\}`)

@@ -76,6 +76,8 @@ func (s *Server) routes() {
 	s.markRoutes()
 	s.statusRoutes()
 	s.reviewRoutes()
+	s.scoreRoutes()
+	s.shareRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

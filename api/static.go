@@ -29,6 +29,7 @@ func (s *Server) staticRoutes() {
 	s.engine.Match(looking, "/sites/:site", s.sitePage)
 	s.engine.POST(loginPath, s.login)
 	s.engine.Match(looking, "/status/:site", s.statusPage)
+	s.engine.Match(looking, "/s/:token", s.sharedPage)
 }
 
 // static answers what no route does: a file of the dashboard, or a problem.
@@ -116,8 +117,13 @@ func (s *Server) sitePage(c *gin.Context) {
 	if !ok {
 		return
 	}
+	s.drawSite(c, who, c.Param("site"))
+}
+
+// drawSite draws one site's page for who may see it.
+func (s *Server) drawSite(c *gin.Context, who identity, slug string) {
 	ctx := withCaller(c.Request.Context(), who)
-	site := SitePath{c.Param("site")}
+	site := SitePath{slug}
 	total := SegmentQuery{surgecast.TotalSegment}
 	f, err := s.forecast(ctx, &forecastIn{SitePath: site, SegmentQuery: total, Horizon: 60, History: 60})
 	if err != nil {

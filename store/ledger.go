@@ -388,6 +388,9 @@ func (s *Store) LatestForecastsSince(ctx context.Context, t time.Time) ([]surgec
 	return s.forecasts(ctx, latestForecastsSQL, t)
 }
 
+const forecastsEverySQL = `SELECT ` + forecastColumns + ` FROM site_forecast WHERE site_id = $1 AND segment = $2 AND origin >= $3 AND origin < $4
+	AND (extract(epoch FROM origin)::bigint / 60) % $5::bigint = 0 ORDER BY origin`
+
 // Bounded to a day, so that only two partitions are looked at.
 const newestForecastSQL = `SELECT ` + forecastColumns + ` FROM site_forecast
 	WHERE site_id = $1 AND segment = $2 AND origin <= $3 AND origin > $3 - interval '1 day' ORDER BY origin DESC LIMIT 1`
@@ -410,6 +413,12 @@ func (s *Store) NewestForecast(ctx context.Context, siteID int64, segment string
 // Forecasts are the ledger's rows of one site and segment with from ≤ origin < to, by origin.
 func (s *Store) Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error) {
 	return s.forecasts(ctx, forecastsSQL, siteID, segment, from, to)
+}
+
+// ForecastsEvery is Forecasts with only the origins that lie on every so many minutes of the clock: weeks of a
+// ledger are judged by a part of it.
+func (s *Store) ForecastsEvery(ctx context.Context, siteID int64, segment string, from, to time.Time, minutes int) ([]surgecast.SiteForecast, error) {
+	return s.forecasts(ctx, forecastsEverySQL, siteID, segment, from, to, max(1, minutes))
 }
 
 func (s *Store) forecasts(ctx context.Context, query string, args ...any) ([]surgecast.SiteForecast, error) {

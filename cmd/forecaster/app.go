@@ -83,6 +83,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Check:      checker{db: db, clock: o.clock}.Check,
 		SayStatus:  risk.SayStatus,
 		Review:     reviewer{db}.Review,
+		Scores:     reviewer{db},
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {
