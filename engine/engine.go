@@ -33,6 +33,9 @@ type Store interface {
 	Overrides(ctx context.Context) ([]surgecast.Override, error)
 	Frozen(ctx context.Context, accountID int64) (bool, error)
 
+	EventsMark(ctx context.Context) (string, error)
+	EventRevisions(ctx context.Context, siteID int64, since time.Time) ([]surgecast.EventRevision, error)
+
 	TrafficFrontiers(ctx context.Context) (map[int64]surgecast.Frontier, error)
 	TrafficSince(ctx context.Context, siteIDs []int64, from []time.Time, until time.Time) ([]surgecast.TrafficMinute, error)
 	HeardMark(ctx context.Context) (string, error)
@@ -114,9 +117,11 @@ type Engine struct {
 	heardMark  string
 	tracks     map[trackKey]*track
 	talks      map[talkKey]*talk
-	turn       int64                // of topics' snapshots: the last one that was made
-	resting    map[string]time.Time // series that were put aside, until when they are left alone
-	refused    map[string]bool      // … because the database refuses their rows, told once
+	turn       int64                               // of topics' snapshots: the last one that was made
+	resting    map[string]time.Time                // series that were put aside, until when they are left alone
+	plans      map[int64][]surgecast.EventRevision // by site
+	plansMark  string
+	refused    map[string]bool // … because the database refuses their rows, told once
 }
 
 // New makes an engine; it reads and writes nothing before the first sweep.

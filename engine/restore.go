@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -107,7 +108,9 @@ func (e *Engine) trackOf(ctx context.Context, site surgecast.Site, segment strin
 }
 
 func (e *Engine) newTrackOf(site surgecast.Site, segment string) *track {
-	return newTrack(site, segment, len(e.links[site.ID]) > 0)
+	t := newTrack(site, segment, len(e.links[site.ID]) > 0)
+	t.plans.read(e.plans[site.ID])
+	return t
 }
 
 // state is one stored state, empty when there is none.
@@ -192,7 +195,11 @@ func (e *Engine) remodelled(ctx context.Context, t *track) (*track, error) {
 	if err := e.relearn(ctx, fresh, t.run.Origin); err != nil {
 		return nil, err
 	}
+	told := fresh.run.Plan
 	fresh.run = t.run
+	if !slices.EqualFunc(told, t.run.Plan, sameTold) {
+		fresh.tell(t.run.Plan)
+	}
 	return fresh, nil
 }
 

@@ -38,6 +38,9 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err := e.reload(ctx, now); err != nil {
 		return Result{}, err
 	}
+	if err := e.readPlans(ctx, now); err != nil {
+		return Result{}, err
+	}
 	if err := e.restore(ctx); err != nil {
 		return Result{}, err
 	}

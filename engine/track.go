@@ -26,6 +26,7 @@ type track struct {
 	fc     model.Forecast // reused
 	shares []model.Share  // reused
 	run    running
+	plans  plans
 	snapAt time.Time // origin of the last stored snapshot
 }
 
@@ -47,6 +48,7 @@ type running struct {
 	Extra    extraHours                `json:"extra"`
 	FailedAt time.Time                 `json:"failed_at"` // last minute in which something failed that more units would not mend
 	Usual    float64                   `json:"usual"`     // usual visits at the last forecast; 0: not known
+	Plan     []surgecast.Told          `json:"plan"`      // what the model was last told is planned
 }
 
 // recentMinutes is how many minutes a track keeps for demand, measured need and drivers.
@@ -241,6 +243,7 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 	if t.complaint() {
 		f.Signals = nil
 	}
+	f.Plan = t.planned(at.Add(time.Minute))
 	t.apply(f, t.run.Judge.busy())
 	return f
 }
@@ -292,6 +295,9 @@ func (t *track) skipTo(at time.Time, talk map[int64][]float64, hypothetical bool
 func (t *track) apply(f surgecast.Fed, damp bool) {
 	missing := math.IsNaN(f.Value)
 	t.series.Step(f.Minute.Unix(), model.Obs{Value: f.Value, Missing: missing, Bound: f.Bound, Damp: damp}, f.Signals)
+	if f.Plan != nil {
+		t.tell(f.Plan)
+	}
 	if t.run.First.IsZero() && !missing {
 		t.run.First = f.Minute
 	}

@@ -76,6 +76,10 @@ const (
 	eventLeast   = .02 // m₀
 	eventMost    = 20.
 	eventKinds   = 32
+	eventSmall   = 6.        // V of a small event, in units of its highest effect squared
+	eventBase    = .02       // V of none
+	eventWide    = 10.       // m at most when its spread was told
+	eventMatters = .1        // an effect worth another view of the day
 	eventHorizon = 26 * 3600 // peaks are looked for so far ahead
 )
 
@@ -326,15 +330,40 @@ func (p *events) learn(unix int64, err float64) {
 		v := w * kind.at(k, f)
 		// Per unit of the size expected; what an event of a hundredth of the usual size showed says little.
 		lesson := gain * w * (err + (e.size-e.prior)*v) / max(e.prior, 1)
-		noise := eventNoise * 60 / min(p.step, 3600)
+		most := max(eventLarge, 2*e.prior)
+		if e.Spread > 0 {
+			most = max(most, eventWide)
+		}
+		peak := e.prior * slices.Max(kind.knot)
+		noise := min(eventNoise, eventBase+eventSmall*peak*peak) * 60 / min(p.step, 3600)
 		q := e.doubt * v * v
-		e.size = min(max(e.size+e.doubt*v/(q+noise)*err, 0), max(eventLarge, 2*e.prior))
+		e.size = min(max(e.size+e.doubt*v/(q+noise)*err, 0), most)
 		e.doubt *= noise / (q + noise)
 		kind.knot[k] += (1 - f) * lesson
 		if k+1 < p.knots {
 			kind.knot[k+1] += f * lesson
 		}
 	}
+}
+
+// eventAhead is the highest effect of known events at the leads and peaks within h steps, beyond what they
+// do now.
+func (s *Series) eventAhead(h int) float64 {
+	if len(s.events.list) == 0 {
+		return 0
+	}
+	m := 0.
+	for i := range s.leads {
+		if l := s.leads[i].h; l <= h {
+			m = max(m, s.events.at(s.unix+int64(l)*int64(s.c.StepSeconds), s.unix))
+		}
+	}
+	for _, at := range s.events.peaks {
+		if s.stepsTo(at) <= h {
+			m = max(m, s.events.at(at, s.unix))
+		}
+	}
+	return m - s.events.at(s.unix, s.unix)
 }
 
 // doubtEvents widens quantiles at a moment by what is not known of the size of the events then.

@@ -137,12 +137,16 @@ func (s EventShape) mass(lasts float64) float64 {
 	return sum
 }
 
-// effect is log(1 + A K(u)), averaged over the span around u that one knot stands for.
+// effect is log(1 + A K(u)), averaged over the span around u that one knot stands for. What begins with a
+// step belongs to the start's knot whole: half of a spot of five minutes would miss its peak.
 func (s EventShape) effect(a, minutes, span float64) float64 {
 	const parts = 8
 	sum := 0.
 	for i := range parts {
 		u := minutes + span*((float64(i)+.5)/parts-.5)
+		if u < 0 && minutes >= 0 {
+			u = -u
+		}
 		sum += math.Log1p(a * s.at(u))
 	}
 	return sum / parts

@@ -34,6 +34,7 @@ type horizon struct {
 	z, lg    []float64 // curve: log(1+C) and logit P(M > C) on the grid of scores
 	centre   float64
 	sigma    float64
+	long     float64 // log(1 + highest Z of the last day), or what is planned
 	looked   int // step of which the above is true
 }
 
@@ -131,6 +132,11 @@ func (s *Series) lookAhead(w *horizon) {
 		}
 	}
 	w.centre = s.atScore(w.envelope, 0)
+	// A day without the like says little against what is planned.
+	w.long = s.long
+	if s.eventAhead(w.h) > eventMatters {
+		w.long = max(w.long, w.centre)
+	}
 
 	// Past scores fall linearly between two grid scores: a triangular kernel of the grid's width.
 	clear(w.share)
@@ -178,14 +184,14 @@ func (s *Series) open(w *horizon) {
 	s.lookAhead(w)
 	e := w.slot((s.t / w.stride) % w.slots)
 	e[windowMax], e[windowLow], e[windowKnown] = 0, 0, 0
-	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, s.long
+	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, w.long
 	e[windowState] = s.memory.fast() - s.profile.level
 	if !s.c.Full {
 		return
 	}
 	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), math.Exp(s.long)-1)
 	for i := range stackLevels {
-		l := s.logits(w, e[windowLevels+i], s.long)
+		l := s.logits(w, e[windowLevels+i], w.long)
 		copy(e[windowLevels+stackLevels+3*i:], l[:])
 	}
 	copy(e[windowRest:], w.envelope)

@@ -46,6 +46,14 @@ type Facts struct {
 	SocialAddsNothing bool    // over the last 7 days the forecast was as good without mentions
 	CannotTellWhich   []string
 	Driver            *Driver
+
+	Planned *Planned // the event under way, else the next one within a day
+}
+
+// Planned is an event the forecast knows of.
+type Planned struct {
+	What      string // "Newsletter"
+	At, Until time.Time
 }
 
 // Driver is the one thing that drives most of the traffic, with the band of its share.

@@ -570,6 +570,13 @@ func (s *sentences) caveats() {
 			add("Not expected within 24 h (" + day.percent() + ").")
 		}
 	}
+	if p := s.Planned; p != nil {
+		when := s.at(p.At)
+		if p.Until.After(s.now) && !p.At.After(s.now) {
+			when = "until " + s.at(p.Until)
+		}
+		add("Planned: " + p.What + " " + when + ".")
+	}
 	if len(s.CannotTellWhich) >= 2 {
 		add("Cannot tell whether " + strings.Join(s.CannotTellWhich, " or ") + " drives this: both rose in the same minutes.")
 	}
