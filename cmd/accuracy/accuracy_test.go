@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,10 +105,10 @@ func TestAlarmsMeetEvents(t *testing.T) {
 		}
 	}
 	values[350] = 10 // one step alone is no event
-	s := &scored{d: counted(300, values...), level: 5}
+	s := &scored{d: counted(300, values...), level: slices.Repeat([]float64{5}, len(values))}
 	s.find()
-	if len(s.events) != 3 || s.events[0].first != 100 || s.events[0].last != 104 {
-		t.Fatalf("events %+v, want three that begin at 100, 200 and 300", s.events)
+	if len(s.events) != 3 || s.events[0].first != 100 || s.events[0].last != 102 {
+		t.Fatalf("events %+v, want three that begin at 100, 200 and 300, the first lasting to 102 (the last step with three over from there)", s.events)
 	}
 	for k := range s.score {
 		s.score[k] = make([]float64, len(values))
@@ -142,7 +143,7 @@ func TestAlarmsMeetEvents(t *testing.T) {
 func TestThresholdKeepsTheBudget(t *testing.T) {
 	r := rng()
 	n := 4 * 7 * 288
-	s := &scored{d: counted(300, make([]float64, n)...), level: 5}
+	s := &scored{d: counted(300, make([]float64, n)...)}
 	for k := range s.score {
 		s.score[k] = make([]float64, n)
 	}

@@ -236,7 +236,7 @@ func (p *report) capacityCosts(o *paper) {
 
 func (p *report) leads(o *paper) {
 	o.say("\n## How early an alarm is\n")
-	o.say("The event is defined without a detector: the series passes C, the 99.5 %% quantile of its first 14 days (World Cup, which grows from week to week: of all days before those judged), in 3 of 5 steps, after 2 hours below it. "+
+	o.say("The event is defined without a detector: the mean of five minutes passes C, the 99.5 %% quantile of its first 14 days (World Cup, which grows tenfold from week to week: 3 × the median of the last 24 hours), in 3 of 5 steps, after 2 hours below it. "+
 		"Thresholds are chosen on the first half of what follows those days for a budget of false alarms a series, and judged on the second. Lead runs from the end of the step that raised the alarm to the start of the event; "+
 		"a miss, and an alarm up for more than 2 hours, has lead 0. *Ahead* is a lead of %d minutes or more; *slow* events had half of C in the hour before, the others came out of nothing, where the honest lead is zero unless a calendar tells. "+
 		"*Clock* is what the same alarms at random times would have met.\n", serveAfter)
