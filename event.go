@@ -53,6 +53,7 @@ type PlannedEvent struct {
 	ID            string // evt_…
 	AccountID     int64
 	SiteID        int64
+	Site          string // its slug, as read
 	Kind          EventKind
 	Name          string
 	StartsAt      time.Time

@@ -53,6 +53,7 @@ type Config struct {
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
 	Check  Checker  // nil: checks are not answered here
+	WhatIf Planner  // nil: what-if is not answered here
 	Review Reviewer // nil: no reviews here
 	Scores Scorer   // nil: no scores here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
@@ -97,6 +98,7 @@ type Server struct {
 	notices *noticeCache
 	metrics *metrics
 	drawn   *docsPage
+	asking  chan struct{} // what-if questions under way
 
 	loaded   atomic.Bool // the memory was filled once
 	stopping atomic.Bool
@@ -132,6 +134,7 @@ func New(c Config) *Server {
 	s.replays = newReplays(c.Wall)
 	s.senders = newSenderCache(s.c)
 	s.choices = newChoices()
+	s.asking = make(chan struct{}, whatIfAtOnce)
 	s.notices = &noticeCache{read: c.Store.Notices}
 	s.metrics = newMetrics(s)
 	s.routes()

@@ -86,6 +86,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 
 	senderID := ts.ask("POST", "/v1/senders", `{"name":"vendor"}`, "X-API-KEY", ours).json(t)["id"].(string)
 
+	eventID := ts.ask("POST", "/v1/events", `{"site":"mine","kind":"push","starts_at":"2026-09-14T20:00:00Z"}`, "X-API-KEY", ours).json(t)["id"].(string)
+
 	theirs := ts.key(2, surgecast.ScopeAdmin)
 	boundElsewhere := ts.key(1, surgecast.ScopeAdmin, other.ID)
 	bodies := map[string]string{
@@ -99,6 +101,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		"POST /v1/surges/{id}/notes":          `{"note":"x"}`,
 		"PUT /v1/status/{site}":               `{"shown":true}`,
 		"POST /v1/sites/{site}/share":         `{"hours":1}`,
+		"PUT /v1/events/{id}":                 `{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}`,
+		"POST /v1/sites/{site}/what-if":       `{"events":[{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}]}`,
 		"PUT /v1/webhooks/{id}":               `{"url":"https://attacker.example/"}`,
 	}
 	param := regexp.MustCompile(`\{\w+\}`)
@@ -118,6 +122,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 					return "concert"
 				case strings.HasPrefix(path, "/v1/surges"):
 					return "srg_1"
+				case strings.HasPrefix(path, "/v1/events"):
+					return eventID
 				case strings.HasPrefix(path, "/v1/webhooks"):
 					return hook
 				case strings.HasPrefix(path, "/v1/deliveries"):
@@ -135,7 +141,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 				t.Errorf("%s with another account's key: %d %s", route, a.status, a.body)
 			}
 			a := ts.ask(method, target, bodies[route], "X-API-KEY", boundElsewhere)
-			onSite := strings.HasPrefix(path, "/v1/sites/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/surges/")
+			onSite := strings.HasPrefix(path, "/v1/sites/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/surges/") || strings.HasPrefix(path, "/v1/events/")
 			switch {
 			case onSite && a.status != http.StatusNotFound:
 				t.Errorf("%s with a key bound to another site: %d %s", route, a.status, a.body)
@@ -148,7 +154,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		t.Errorf("only %d routes tried", tried)
 	}
 	// Lists hold nothing of others either.
-	for _, target := range []string{"/v1/sites", "/v1/sites?sort=risk", "/v1/topics", "/v1/surges", "/v1/webhooks"} {
+	for _, target := range []string{"/v1/sites", "/v1/sites?sort=risk", "/v1/topics", "/v1/surges", "/v1/events", "/v1/webhooks"} {
 		if items := ts.ask("GET", target, "", "X-API-KEY", theirs).json(t)["items"].([]any); len(items) != 0 {
 			t.Errorf("%s shows another account %d things", target, len(items))
 		}

@@ -45,6 +45,7 @@ type fakeStore struct {
 	marks      map[string][]surgecast.SurgeMark
 	notices    map[int64][]surgecast.Notice
 	queries    int
+	events     []surgecast.PlannedEvent
 }
 
 func newFakeStore() *fakeStore {

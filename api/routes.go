@@ -73,6 +73,7 @@ func (s *Server) routes() {
 	s.keyRoutes()
 	s.liveRoutes()
 	s.checkRoutes()
+	s.eventRoutes()
 	s.markRoutes()
 	s.statusRoutes()
 	s.reviewRoutes()

@@ -47,6 +47,8 @@ type Store interface {
 	// Forecasts are the rows of one site and segment with from ≤ origin < to, by origin.
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
 
+	EventStore
+
 	Surges(ctx context.Context, account int64, f surgecast.SurgeFilter, p surgecast.Page) ([]surgecast.Surge, string, error)
 	AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error
 	SurgeMarks(ctx context.Context, surgeIDs []string) (map[string][]surgecast.SurgeMark, error)

@@ -13,11 +13,11 @@ import (
 	"surgecast"
 )
 
-const eventColumns = `id, account_id, site_id, kind, name, starts_at, ends_at, coalesce(expected_reach, 0), announced_at, created_at, updated_at`
+const eventColumns = `id, account_id, site_id, (SELECT slug FROM site s WHERE s.id = planned_event.site_id), kind, name, starts_at, ends_at, coalesce(expected_reach, 0), announced_at, created_at, updated_at`
 
 func scanEvent(row pgx.CollectableRow) (e surgecast.PlannedEvent, err error) {
 	var ends *time.Time
-	err = row.Scan(&e.ID, &e.AccountID, &e.SiteID, &e.Kind, &e.Name, &e.StartsAt, &ends, &e.ExpectedReach, &e.AnnouncedAt, &e.CreatedAt, &e.UpdatedAt)
+	err = row.Scan(&e.ID, &e.AccountID, &e.SiteID, &e.Site, &e.Kind, &e.Name, &e.StartsAt, &ends, &e.ExpectedReach, &e.AnnouncedAt, &e.CreatedAt, &e.UpdatedAt)
 	e.StartsAt, e.EndsAt, e.AnnouncedAt = e.StartsAt.UTC(), orZero(ends), e.AnnouncedAt.UTC()
 	e.CreatedAt, e.UpdatedAt = e.CreatedAt.UTC(), e.UpdatedAt.UTC()
 	return e, err

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"surgecast"
+)
+
+// Planner answers what a site's forecast would be if events were planned, from stored state; engine.WhatIf
+// behind a function, so that the API computes no forecast.
+type Planner func(ctx context.Context, q surgecast.WhatIf) (surgecast.WhatIfAnswer, error)
+
+// What-if's bounds: an answer restores a model and forecasts twice.
+const (
+	whatIfEvents  = 20
+	whatIfAtOnce  = 2
+	whatIfTimeout = 10 * time.Second
+	whatIfAhead   = 24 * time.Hour // forecasts reach no further
+)
+
+// WhatIfNew asks what a site would get if events were planned.
+type WhatIfNew struct {
+	Events  []EventFields `json:"events" minItems:"1" maxItems:"20" doc:"As they would be planned: nothing is saved"`
+	Horizon int           `json:"horizon" minimum:"1" maximum:"1440" default:"1440" required:"false" doc:"Minutes ahead of now"`
+}
+
+// WhatIfBody is a site's forecast without and with the events, made from the same stored state.
+type WhatIfBody struct {
+	Site      string    `json:"site"`
+	Name      string    `json:"name"`
+	Simulated bool      `json:"simulated"`
+	TimeZone  string    `json:"time_zone"`
+	Now       time.Time `json:"now"`
+	Origin    time.Time `json:"origin" doc:"Start of the last complete bucket used"`
+
+	Levels      []float64      `json:"levels" doc:"Probability levels of the quantiles"`
+	CapacityRPM Rate           `json:"capacity_rpm"`
+	UnitsNow    int            `json:"units_now"`
+	Planned     []PlannedBody  `json:"planned" doc:"What forecasts know of already: part of both"`
+	Without     WhatIfForecast `json:"without" doc:"As things stand"`
+	With        WhatIfForecast `json:"with" doc:"If the events were planned"`
+}
+
+// PlannedBody is an event the forecast knows of.
+type PlannedBody struct {
+	ID       string     `json:"id"`
+	Kind     string     `json:"kind"`
+	Name     string     `json:"name"`
+	StartsAt time.Time  `json:"starts_at"`
+	EndsAt   *time.Time `json:"ends_at"`
+}
+
+// WhatIfForecast is what is expected, how likely it is too much, and what to do.
+type WhatIfForecast struct {
+	Points            []ForecastPoint     `json:"points" doc:"Every minute for two hours, then every five"`
+	PeakQuantilesRPM  []Rate              `json:"peak_quantiles_rpm" doc:"Highest sustained demand within 24 hours, at levels"`
+	Risk              []RiskPoint         `json:"risk" doc:"Chance that sustained demand passes the capacity within so many minutes"`
+	TimeToBreach      []BreachTime        `json:"time_to_breach"`
+	ActBy             *time.Time          `json:"act_by"`
+	ActByReason       string              `json:"act_by_reason" doc:"Why there is none"`
+	LateBySeconds     int                 `json:"late_by_seconds"`
+	PeakDotsRPM       []Rate              `json:"peak_dots_rpm"`
+	BreachDotsMinutes []Number            `json:"breach_dots_minutes"`
+	Recommendation    *RecommendationBody `json:"recommendation"`
+	Verdict           VerdictBody         `json:"verdict"`
+}
+
+type (
+	whatIfIn struct {
+		SitePath
+		Body WhatIfNew
+	}
+	whatIfOut struct{ Body WhatIfBody }
+)
+
+func whatIfOperation() huma.Operation {
+	op := operation("POST", "/v1/sites/{site}/what-if", "what-if", "What a site would get if events were planned")
+	op.Description = "Answered from what is stored, within a second; nothing is saved and nobody is told. Both courses come from the same state, so their difference is the events'."
+	return op
+}
+
+func (s *Server) whatIf(ctx context.Context, in *whatIfIn) (*whatIfOut, error) {
+	st, err := s.standing(ctx, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	if s.c.WhatIf == nil {
+		return nil, problem(http.StatusServiceUnavailable, codeNotConfigured, "this process does not answer what-if", "Ask one that serves the database's forecasts.")
+	}
+	now := s.now()
+	switch f := st.total(); {
+	case f == nil:
+		return nil, noState()
+	case expired(f, now):
+		return nil, problem(http.StatusServiceUnavailable, codeExpired, "no numbers came from this site for a while", "Look at its traffic source; the plan can be saved meanwhile with POST /v1/events.").with("Retry-After", "60")
+	}
+	q := surgecast.WhatIf{Site: st.site, At: now}
+	if len(in.Body.Events) > whatIfEvents {
+		return nil, fieldProblem("events", codeInvalidValue, "are too many", fmt.Sprintf("Ask about at most %d at once.", whatIfEvents))
+	}
+	for i, f := range in.Body.Events {
+		e := surgecast.PlannedEvent{AccountID: st.site.AccountID, SiteID: st.site.ID, CreatedAt: now, UpdatedAt: now}
+		err := f.into(&e, st.site.Kind, now)
+		var bad *surgecast.FieldError
+		switch {
+		case errors.As(err, &bad):
+			return nil, fieldProblem(fmt.Sprintf("events[%d].%s", i, bad.Field), codeInvalidValue, bad.Detail, bad.Remedy)
+		case err != nil:
+			return nil, err
+		case e.StartsAt.After(now.Add(whatIfAhead)):
+			return nil, fieldProblem(fmt.Sprintf("events[%d].starts_at", i), codeInvalidValue, "is more than 24 hours ahead", "Forecasts reach 24 hours. Plan it with POST /v1/events: it is judged as it comes nearer.")
+		}
+		q.Events = append(q.Events, e)
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, whatIfTimeout)
+	defer cancel()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for other questions: %w", ctx.Err())
+	}
+	a, err := s.c.WhatIf(ctx, q)
+	if errors.Is(err, surgecast.ErrNotFound) {
+		p := noState()
+		p.cause = err
+		return nil, p
+	}
+	if err != nil {
+		return nil, err
+	}
+	horizon := in.Body.Horizon
+	if horizon == 0 {
+		horizon = int(whatIfAhead.Minutes())
+	}
+	b := WhatIfBody{
+		Site: st.site.Slug, Name: st.site.Name, Simulated: st.site.Simulated, TimeZone: st.site.TimeZone, Now: now, Origin: a.With.Origin.UTC(),
+		Levels: a.With.Levels, CapacityRPM: Rate(unknownIfZero(a.With.CapacityRPM)), UnitsNow: a.With.Units, Planned: []PlannedBody{},
+		Without: s.whatIfForecast(st, &a.Base, now, horizon), With: s.whatIfForecast(st, &a.With, now, horizon),
+	}
+	for _, p := range a.Known {
+		b.Planned = append(b.Planned, PlannedBody{ID: p.EventID, Kind: string(p.Kind), Name: p.Name, StartsAt: p.StartsAt.UTC(), EndsAt: maybe(p.EndsAt)})
+	}
+	return &whatIfOut{b}, nil
+}
+
+// noState is what a site gets whose model cannot be asked: none yet, or one that is being learnt anew.
+func noState() *Problem {
+	return problem(http.StatusServiceUnavailable, codeNoForecast, "nothing was forecast for this site yet", "Ask again when its traffic has been seen for some minutes.").with("Retry-After", "60")
+}
+
+func (s *Server) whatIfForecast(st standing, f *surgecast.SiteForecast, now time.Time, horizon int) WhatIfForecast {
+	r := s.riskBody(st, f, surgecast.TotalSegment, now)
+	out := WhatIfForecast{
+		Points: s.points(f, now, horizon), PeakQuantilesRPM: []Rate{}, Risk: r.Risk, TimeToBreach: r.TimeToBreach,
+		ActBy: r.ActBy, ActByReason: r.ActByReason, LateBySeconds: r.LateBySeconds, PeakDotsRPM: r.PeakDotsRPM, BreachDotsMinutes: r.BreachDotsMinutes,
+		Recommendation: recommendationBody(f.Recommendation), Verdict: r.Verdict,
+	}
+	if n := len(f.MaxQuantilesRPM); n > 0 {
+		out.PeakQuantilesRPM = rates(f.MaxQuantilesRPM[n-1])
+	}
+	return out
+}
