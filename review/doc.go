@@ -18,4 +18,7 @@
 //	for _, f := range rows { b.Forecast(&f) }
 //	report := b.Report()
 //	report.Text(os.Stdout)
+//
+// Scores and Record answer for rows already at hand: how good the forecasts were by lead, and what became of
+// the chances that were said.
 package review

@@ -24,7 +24,7 @@ type ratio struct {
 	Blocks           int
 }
 
-func rng() *rand.Rand { return rand.New(rand.NewPCG(bootstrapSeed, 1)) } //nolint:gosec // reproducible on purpose
+func rng() *rand.Rand { return rand.New(rand.NewPCG(bootstrapSeed, 1)) }
 
 func quotient(b []pair, pick []int) float64 {
 	var s pair

@@ -80,7 +80,7 @@ type decision struct {
 	keep []float64 // [price] ours, then rivals and statics
 }
 
-func (p *report) capacity(ctx context.Context, a *arena) error {
+func (p *report) capacity(ctx context.Context) error {
 	type task struct {
 		set  *set
 		name string

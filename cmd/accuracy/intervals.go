@@ -18,7 +18,7 @@ type ruled struct {
 
 // intervals forecasts every origin by the simple rules as well, and draws the ratios anew. Ours is added up
 // from the same forecasts the arena's scorer read; the two sums must agree.
-func (p *report) intervals(ctx context.Context, a *arena, out string) error {
+func (p *report) intervals(ctx context.Context, out string) error {
 	var groups [2][][]pair
 	for k := range p.rule {
 		p.rule[k] = map[string]ruled{}

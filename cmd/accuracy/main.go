@@ -7,16 +7,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 )
 
 func main() {
-	log.SetFlags(0)
-	log.SetPrefix("accuracy: ")
 	var j job
 	flag.StringVar(&j.arena, "arena", "../shared/arena", "directory of the arena")
 	flag.StringVar(&j.data, "data", "../shared/data", "directory with the labels of the series; without it labelled windows are left out")
@@ -27,7 +23,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, j, *page, *record, flag.Args()); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "accuracy:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
 	}
 }
 
@@ -51,12 +49,12 @@ func run(ctx context.Context, j job, page, record string, only []string) error {
 			err = fmt.Errorf("%s: %w", what, err)
 			return
 		}
-		log.Printf("%s: %.1f s", what, time.Since(began).Seconds())
+		fmt.Fprintf(os.Stderr, "%s: %.1f s\n", what, time.Since(began).Seconds())
 	}
 	var p report
-	timed("forecasts and scores", func() error { return p.score(ctx, a, filepath.Join(j.out)) })
-	timed("simple rules and intervals", func() error { return p.intervals(ctx, a, j.out) })
-	timed("cost of capacity", func() error { return p.capacity(ctx, a) })
+	timed("forecasts and scores", func() error { return p.score(ctx, a, j.out) })
+	timed("simple rules and intervals", func() error { return p.intervals(ctx, j.out) })
+	timed("cost of capacity", func() error { return p.capacity(ctx) })
 	timed("lead of alarms", func() error { return p.alarms(ctx, a, j.data) })
 	timed("cold start", func() error { return p.coldStart(ctx, a) })
 	if err != nil {
