@@ -87,7 +87,7 @@ type TrafficMinute struct {
 	Requests float64   // served, well or badly
 	Errors   float64   // of Requests
 	Rejected float64   // turned away to protect the site, not among Requests
-	P95MS    float64 // 0: not measured
+	P95MS    float64   // 0: not measured
 
 	UnitsObserved int  // units seen serving; 0: not reported
 	Saturated     bool // Requests is a lower bound of demand

@@ -21,8 +21,8 @@ type Message struct {
 	SiteID    int64 // 0: of no single site
 	Type      string
 	SurgeID   string // of the episode it is about; a muted one is not sent
-	Sequence  int64 // recommendation.changed: per site, rising; receivers drop lower ones
-	Data      any   // marshalled as "data"
+	Sequence  int64  // recommendation.changed: per site, rising; receivers drop lower ones
+	Data      any    // marshalled as "data"
 	Timestamp time.Time
 	ExpiresAt time.Time // zero: the delivery schedule decides
 }

@@ -100,6 +100,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		"POST /v1/surges/{id}/mute":           `{}`,
 		"POST /v1/surges/{id}/notes":          `{"note":"x"}`,
 		"PUT /v1/status/{site}":               `{"shown":true}`,
+		"PUT /v1/sites/{site}/ladder":         `{"rungs":[]}`,
 		"POST /v1/sites/{site}/share":         `{"hours":1}`,
 		"PUT /v1/events/{id}":                 `{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}`,
 		"POST /v1/sites/{site}/what-if":       `{"events":[{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}]}`,

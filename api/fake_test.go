@@ -44,6 +44,7 @@ type fakeStore struct {
 	deliveries []surgecast.Delivery
 	marks      map[string][]surgecast.SurgeMark
 	notices    map[int64][]surgecast.Notice
+	ladders    map[int64][]surgecast.Rung
 	queries    int
 	events     []surgecast.PlannedEvent
 }
@@ -53,7 +54,7 @@ func newFakeStore() *fakeStore {
 		keys: map[[32]byte]surgecast.Key{}, mentions: map[[2]int64]map[time.Time]surgecast.MentionMinute{},
 		traffic: map[string]surgecast.TrafficMinute{}, moves: map[string][]surgecast.SurgeTransition{},
 		overrides: map[int64]surgecast.Override{}, frozen: map[int64]bool{},
-		marks: map[string][]surgecast.SurgeMark{}, notices: map[int64][]surgecast.Notice{},
+		marks: map[string][]surgecast.SurgeMark{}, notices: map[int64][]surgecast.Notice{}, ladders: map[int64][]surgecast.Rung{},
 	}
 }
 
@@ -843,4 +844,24 @@ func (f *fakeStore) Notices(_ context.Context, site int64, n int) ([]surgecast.N
 	defer done()
 	ns := f.notices[site]
 	return slices.Clone(ns[:min(n, len(ns))]), err
+}
+
+func (f *fakeStore) SetLadder(_ context.Context, site surgecast.Site, rungs []surgecast.Rung) ([]surgecast.Rung, error) {
+	done, err := f.in()
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(rungs)
+	for i := range out {
+		out[i].ID, out[i].SiteID, out[i].Position = surgecast.NewID("rng_"), site.ID, i+1
+	}
+	f.ladders[site.ID] = out
+	return out, nil
+}
+
+func (f *fakeStore) Ladder(_ context.Context, site int64) ([]surgecast.Rung, error) {
+	done, err := f.in()
+	defer done()
+	return slices.Clone(f.ladders[site]), err
 }

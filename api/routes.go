@@ -79,6 +79,9 @@ func (s *Server) routes() {
 	s.reviewRoutes()
 	s.scoreRoutes()
 	s.shareRoutes()
+	s.ladderRoutes()
+	s.scheduleRoutes()
+	s.admissionRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

@@ -52,6 +52,8 @@ type Store interface {
 	Surges(ctx context.Context, account int64, f surgecast.SurgeFilter, p surgecast.Page) ([]surgecast.Surge, string, error)
 	AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error
 	SurgeMarks(ctx context.Context, surgeIDs []string) (map[string][]surgecast.SurgeMark, error)
+	SetLadder(ctx context.Context, site surgecast.Site, rungs []surgecast.Rung) ([]surgecast.Rung, error)
+	Ladder(ctx context.Context, siteID int64) ([]surgecast.Rung, error)
 	SetNotice(ctx context.Context, n surgecast.Notice) error
 	Notices(ctx context.Context, siteID int64, n int) ([]surgecast.Notice, error)
 	SurgeByID(ctx context.Context, account int64, id string) (surgecast.Surge, []surgecast.SurgeTransition, error)

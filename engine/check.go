@@ -240,7 +240,7 @@ func effect(a *surgecast.CheckAnswer, f *surgecast.SiteForecast, lift []float64,
 	p := 0.
 	for i := range cases {
 		extra := peak * math.Exp(conversionSD*mathext.NormalQuantile((float64(i)+.5)/cases))
-		p += riskAbove(f, checkHorizon+ahead, f.CapacityRPM-extra)
+		p += risk.AtCapacity(f, checkHorizon+ahead, f.CapacityRPM-extra)
 	}
 	a.Probability = p / cases
 	return usual
@@ -267,33 +267,4 @@ func profileAt(f *surgecast.SiteForecast, lead float64) float64 {
 		return f.ProfileRPM[k]
 	}
 	return f.ProfileRPM[k] + (x-float64(k))*(f.ProfileRPM[k+1]-f.ProfileRPM[k])
-}
-
-// riskAbove reads P(max over 1..minutes > capacity) off the stored grid: linear in capacity between its
-// points, 1 for a capacity demand has passed already.
-func riskAbove(f *surgecast.SiteForecast, minutes, capacity float64) float64 {
-	if capacity <= f.DemandRPM {
-		return 1
-	}
-	at := func(k int) float64 {
-		col := make([]float64, len(f.HorizonMinutes))
-		for h := range col {
-			col[h] = f.RiskGrid[h][k]
-		}
-		return risk.At(f.HorizonMinutes, col, minutes)
-	}
-	g := f.GridRPM
-	if len(g) == 0 {
-		return math.NaN()
-	}
-	if capacity <= g[0] {
-		return at(0)
-	}
-	for k := 1; k < len(g); k++ {
-		if capacity <= g[k] {
-			lo, hi := at(k-1), at(k)
-			return lo + (hi-lo)*(capacity-g[k-1])/(g[k]-g[k-1])
-		}
-	}
-	return at(len(g) - 1)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"surgecast"
+	"surgecast/risk"
 )
 
 // talkAndVisits stores two days of a quiet site and a topic whose talk is 20 times the usual in the last 20 minutes.
@@ -71,10 +72,10 @@ func TestCheck(t *testing.T) {
 		t.Errorf("chance %.4f with the talk, %.4f without: it must take capacity away", a.Probability, alone)
 	}
 	// A capacity nothing reaches is not reached because of a guess; one below demand is passed for certain.
-	if got := riskAbove(&f, 360, 1e9); got > .01 {
+	if got := risk.AtCapacity(&f, 360, 1e9); got > .01 {
 		t.Errorf("chance of passing a billion: %.3f", got)
 	}
-	if got := riskAbove(&f, 360, f.DemandRPM/2); got != 1 {
+	if got := risk.AtCapacity(&f, 360, f.DemandRPM/2); got != 1 {
 		t.Errorf("chance of passing half of what comes: %.3f, want 1", got)
 	}
 

@@ -52,7 +52,9 @@ func TestSayCheck(t *testing.T) {
 			"Talk is as usual: about 2 mentions a minute. Very small chance (1 %) that traffic passes 1,200 requests a minute by 20:20.", 0,
 		},
 		{
-			"never counted", func(f *risk.CheckFacts) { f.Answer.Basis, f.Began, f.Answer.Topic = surgecast.BasisPrior, time.Time{}, "" }, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"never counted", func(f *risk.CheckFacts) {
+				f.Answer.Basis, f.Began, f.Answer.Topic = surgecast.BasisPrior, time.Time{}, ""
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
 			"Nobody counts this topic here, so there is nothing to judge it by. Watch it: the first answer comes about 10 minutes later.", 30,
 		},
 		{

@@ -56,7 +56,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// Fails when: $4 <> '' becomes $4 = '' in listenersSQL.
+// Fails when: $4 <> ” becomes $4 = ” in listenersSQL.
 func TestAMutedEpisodeIsNotSent(t *testing.T) {
 	s, pool := open(t)
 	site := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop")))
@@ -98,5 +98,19 @@ func TestAMutedEpisodeIsNotSent(t *testing.T) {
 	mark(7, surgecast.MarkMute, 10)
 	if !send(10, surgecast.TypeSurgeLevelChanged) {
 		t.Error("silent after the mute's end")
+	}
+}
+
+func TestLadder(t *testing.T) {
+	s, _ := open(t)
+	site := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop")))
+	made := must[[]surgecast.Rung](t)(s.SetLadder(t.Context(), site, surgecast.ReadyRungs(site)[:3]))
+	got := must[[]surgecast.Rung](t)(s.Ladder(t.Context(), site.ID))
+	if len(got) != 3 || got[1] != made[1] || got[2].Position != 3 {
+		t.Fatalf("ladder %+v", got)
+	}
+	must[[]surgecast.Rung](t)(s.SetLadder(t.Context(), site, got[2:]))
+	if got := must[[]surgecast.Rung](t)(s.Ladder(t.Context(), site.ID)); len(got) != 1 || got[0].Kind != surgecast.RungUnits || got[0].Position != 1 {
+		t.Errorf("after it was replaced: %+v", got)
 	}
 }

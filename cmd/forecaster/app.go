@@ -19,6 +19,7 @@ import (
 
 	"surgecast"
 	"surgecast/api"
+	"surgecast/capacity"
 	"surgecast/engine"
 	"surgecast/model"
 	"surgecast/notify"
@@ -84,6 +85,9 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		SayStatus:  risk.SayStatus,
 		Review:     reviewer{db}.Review,
 		Scores:     reviewer{db},
+		Ladder:     risk.Ladder,
+		Admit:      risk.Admit,
+		Windows:    capacity.Windows,
 		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 	}
 	if o.speed != nil {
