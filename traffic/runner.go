@@ -174,16 +174,14 @@ func (r *Runner) session(ctx context.Context, i int, log *slog.Logger) (err erro
 // renew keeps the lease until ctx ends, and returns why it could not.
 func (r *Runner) renew(ctx context.Context, lease surgecast.Lease) error {
 	for {
-		if sleep(ctx, leaseRenew); ctx.Err() != nil {
-			return nil
-		}
+		sleep(ctx, leaseRenew)
 		// Not longer than the lease lasts: past that somebody else may read.
 		once, cancel := context.WithTimeout(ctx, leaseTTL-leaseRenew)
 		lost, err := r.cfg.Store.RenewLeases(once, []surgecast.Lease{lease}, leaseTTL)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whoever ended it knows why
 		case err != nil:
 			return err
 		case len(lost) > 0:
@@ -207,7 +205,7 @@ func (r *Runner) read(ctx context.Context, i int, lease surgecast.Lease, log *sl
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }() // it was only read from
 	warned := ""
 	for {
 		b, err := reader.Poll(ctx, r.cfg.Clock())

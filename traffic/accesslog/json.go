@@ -27,8 +27,17 @@ var durationKeys = []struct {
 	key  string
 	unit float64 // milliseconds; 0: seconds if it has a fraction or the line is Caddy's, else milliseconds
 }{
-	{"request_time", 1000}, {"request_time_ms", 1}, {"duration_ms", 1}, {"response_time_ms", 1}, {"latency_ms", 1},
-	{"duration", 0}, {"Duration", 1e-6}, {"response_time", 1000}, {"latency", 1000}, {"elapsed_ms", 1}, {"event.duration", 1e-6},
+	{"request_time", 1000},
+	{"request_time_ms", 1},
+	{"duration_ms", 1},
+	{"response_time_ms", 1},
+	{"latency_ms", 1},
+	{"duration", 0},
+	{"Duration", 1e-6},
+	{"response_time", 1000},
+	{"latency", 1000},
+	{"elapsed_ms", 1},
+	{"event.duration", 1e-6},
 }
 
 func (p *jsonLine) parse(raw []byte, l *line) bool {

@@ -36,8 +36,10 @@ func newParser(c *Config) (parser, error) {
 		return &envoy{}, nil
 	}
 	if !strings.ContainsAny(c.Format, "$%") {
-		return nil, &surgecast.FieldError{Field: "format", Value: c.Format[:min(len(c.Format), 100)], Detail: "is not a format",
-			Remedy: "Use auto, common, combined, json, envoy, or the web server's own format string ($remote_addr … or %h …)."}
+		return nil, &surgecast.FieldError{
+			Field: "format", Value: c.Format[:min(len(c.Format), 100)], Detail: "is not a format",
+			Remedy: "Use auto, common, combined, json, envoy, or the web server's own format string ($remote_addr … or %h …).",
+		}
 	}
 	return compile(c.Format, unit)
 }

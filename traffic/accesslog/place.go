@@ -42,7 +42,7 @@ func readPlace(path string) (p place, ok bool, err error) {
 		return p, false, fmt.Errorf("reading the place in the access logs: %w", err)
 	}
 	if json.Unmarshal(b, &p) != nil || p.Version != placeVersion || p.Floor <= 0 || p.Floor%minute != 0 {
-		return place{}, false, nil
+		return place{}, false, nil //nolint:nilerr // a damaged place is none
 	}
 	return p, true, nil
 }

@@ -127,16 +127,22 @@ func (cl *client) queryRange(ctx context.Context, field, query string, from, to 
 	case len(body) > maxAnswer:
 		return nil, nil, wrong("The query must give one series: wrap it in sum( ).", "the answer is larger than %d MiB", maxAnswer>>20)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return nil, nil, &surgecast.FieldError{Field: "url", Value: cl.c.host(), Detail: "Prometheus, or what stands before it, answered " + resp.Status,
-			Remedy: "Set user and password_file, or token_file, of this site in the traffic file."}
+		return nil, nil, &surgecast.FieldError{
+			Field: "url", Value: cl.c.host(), Detail: "Prometheus, or what stands before it, answered " + resp.Status,
+			Remedy: "Set user and password_file, or token_file, of this site in the traffic file.",
+		}
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return nil, nil, &surgecast.FieldError{Field: "url", Value: cl.c.host(), Detail: "is redirected (" + resp.Status + "), which a query is not carried through",
-			Remedy: "Give the address it leads to."}
+		return nil, nil, &surgecast.FieldError{
+			Field: "url", Value: cl.c.host(), Detail: "is redirected (" + resp.Status + "), which a query is not carried through",
+			Remedy: "Give the address it leads to.",
+		}
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil || a.Status == "" {
-		return nil, nil, &surgecast.FieldError{Field: "url", Value: cl.c.host(), Detail: fmt.Sprintf("answers %s with something that is not Prometheus' JSON: %s", resp.Status, plain(body)),
-			Remedy: "Give the address under which /api/v1/query_range lies, with its path prefix if there is one."}
+		return nil, nil, &surgecast.FieldError{
+			Field: "url", Value: cl.c.host(), Detail: fmt.Sprintf("answers %s with something that is not Prometheus' JSON: %s", resp.Status, plain(body)),
+			Remedy: "Give the address under which /api/v1/query_range lies, with its path prefix if there is one.",
+		}
 	}
 	if a.Status != "success" {
 		detail := fmt.Sprintf("Prometheus says %s: %s", a.ErrorType, shorten(a.Error, 400))

@@ -73,7 +73,7 @@ func drain(t *testing.T, r *Reader, now time.Time) (rows []surgecast.TrafficMinu
 
 // The value at the end of a minute is the minute's. NaN, infinite and absent ones are missing; errors
 // without a point are none. History comes in pieces the server accepts, and only the last minutes again.
-// Fails when: minutes() asks at m instead of m+1; NaN becomes 0; maxPoints is 12,000; next is not moved on.
+// Fails when: minutes() asks at m instead of m+1; NaN becomes 0; next is not moved on.
 func TestMinutes(t *testing.T) {
 	missing := map[int64]string{noon.Add(-10 * time.Minute).Unix(): "NaN", noon.Add(-20 * time.Minute).Unix(): "+Inf", noon.Add(-30 * time.Minute).Unix(): ""}
 	s, asked := server(t, func(q string, at int64) string {
