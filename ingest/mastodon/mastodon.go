@@ -151,6 +151,11 @@ func (m *Stream) Source() surgecast.Source {
 	return surgecast.Source{Slug: "mastodon:" + m.host, Kind: surgecast.SourcePosts, Mode: surgecast.Increments, StepSeconds: 60}
 }
 
+// Stall is how long this stream may hand over nothing before the supervisor connects anew. It watches its
+// bytes itself, and while posts are kept from it it stays connected and says so; a new connection now and
+// then reads the pages of the timeline, which may show what the stream does not.
+func (m *Stream) Stall() time.Duration { return m.cfg.NoPosts + 5*time.Minute }
+
 var (
 	// errSilent ends a connection that has gone quiet.
 	errSilent   = errors.New("nothing came, not even a heartbeat")

@@ -19,6 +19,7 @@ type run struct {
 	queue <-chan event
 	place place
 	began time.Time
+	fresh bool // nothing was ever read: what was before began is not known, and not zero
 
 	posts    []ingest.Post
 	moved    bool      // the place, since it was handed over
@@ -29,6 +30,7 @@ type run struct {
 }
 
 func (r *run) loop(ctx context.Context) error {
+	r.fresh = r.place.at.IsZero()
 	if !r.fault.IsZero() {
 		r.lost = r.began // the fault of the connection before stands until a post comes
 	}
@@ -73,7 +75,11 @@ func (r *run) take(ev event) {
 		r.alive(ev.arrived) // posts are shown to us
 	case update:
 		r.alive(ev.arrived)
-		r.add(&ev.status, ev.channel, streamTime(ev.status.CreatedAt, ev.arrived), ev.arrived)
+		at := streamTime(ev.status.CreatedAt, ev.arrived)
+		if r.fresh && at.Before(r.began) {
+			at = r.began // the minute before was not listened to
+		}
+		r.add(&ev.status, ev.channel, at, ev.arrived)
 	}
 }
 
@@ -152,7 +158,9 @@ func (r *run) look(ctx context.Context) error {
 	case r.deletes >= faultDeletes:
 		return nil // it may turn out to be the fault above
 	}
-	r.sink.Complete(now.Add(-Late))
+	if done := now.Add(-Late); !r.fresh || !done.Before(r.began) {
+		r.sink.Complete(done)
+	}
 	return r.handOver(ctx, now.Sub(r.told) >= time.Minute)
 }
 

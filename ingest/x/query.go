@@ -60,8 +60,10 @@ func term(s string) []string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r > 0x2000 }) {
 		return nil // punctuation alone is a syntax error there
 	}
-	if host, ok := strings.CutPrefix(s, "url:"); ok && host != "" && !strings.Contains(host, " ") {
-		return []string{`url:"` + host + `"`}
+	for _, linksOnly := range []string{"url:", "https://", "http://"} {
+		if host, ok := strings.CutPrefix(s, linksOnly); ok && host != "" && !strings.Contains(host, " ") {
+			return []string{`url:"` + host + `"`}
+		}
 	}
 	if domain(s) {
 		return []string{`"` + s + `"`, `url:"` + s + `"`}

@@ -458,6 +458,7 @@ func TestQuery(t *testing.T) {
 		{surgecast.Topic{Any: []string{`say "hi" (now)`}}, `"say hi (now)" -is:retweet`},
 		{surgecast.Topic{Any: []string{"-minus", "shop.example/sale"}}, `("-minus" OR "shop.example/sale" OR url:"shop.example/sale") -is:retweet`},
 		{surgecast.Topic{Any: []string{"url:shop.example"}, Not: []string{"a.example"}}, `url:"shop.example" -"a.example" -url:"a.example" -is:retweet`},
+		{surgecast.Topic{Any: []string{"https://shop.example/sale"}}, `url:"shop.example/sale" -is:retweet`},
 		{surgecast.Topic{Any: []string{"新型", "москва", "café"}}, "(新型 OR москва OR café) -is:retweet"},
 		{surgecast.Topic{Any: []string{"🎫", "...", "!"}}, `"🎫" -is:retweet`},
 	} {
