@@ -27,6 +27,9 @@ var looking = []string{http.MethodGet, http.MethodHead}
 func (s *Server) staticRoutes() {
 	s.engine.Match(looking, "/", s.overviewPage)
 	s.engine.Match(looking, "/sites/:site", s.sitePage)
+	for _, page := range []string{"/check", "/plan", "/reviews", "/reviews/:id", "/topics", "/topics/:topic", "/setup"} {
+		s.engine.Match(looking, page, s.appPage)
+	}
 	s.engine.POST(loginPath, s.login)
 	s.engine.Match(looking, "/status/:site", s.statusPage)
 	s.engine.Match(looking, "/s/:token", s.sharedPage)
@@ -84,6 +87,14 @@ func (s *Server) plain(c *gin.Context) bool {
 	}
 	_, err := fs.Stat(s.c.Dashboard, "index.html")
 	return err != nil
+}
+
+// appPage is a page only the built dashboard has.
+func (s *Server) appPage(c *gin.Context) {
+	if s.file(c, "index.html", pageCSP, "no-cache") {
+		return
+	}
+	s.refuse(c, problem(http.StatusNotFound, codeNoRoute, "this page needs the dashboard, which is not built here", "Build it with Node.js and `make web`, or use the API: /docs has every route. The overview and the sites' pages work without it."))
 }
 
 func (s *Server) overviewPage(c *gin.Context) {

@@ -3,8 +3,16 @@ import "./style.css";
 import { h } from "./element";
 import { login } from "./login";
 import { Overview } from "./overview";
-import { Shell } from "./shell";
+import { type Page, Shell } from "./shell";
 import { SitePage } from "./sitepage";
+
+const slug = "([a-z0-9][a-z0-9-]{0,62})";
+
+// routes say which page a path is.
+const routes: [RegExp, (shell: Shell, name: string) => Page][] = [
+  [/^\/(?:index\.html)?$/, (shell) => new Overview(shell)],
+  [new RegExp(`^/sites/${slug}/?$`), (shell, name) => new SitePage(shell, name)],
+];
 
 // Every page is a document of its own: links are plain links, and the path says which page this is.
 function start(): void {
@@ -12,14 +20,16 @@ function start(): void {
     await login(shell.main);
     location.reload();
   });
-  const site = /^\/sites\/([a-z0-9][a-z0-9-]{0,62})\/?$/.exec(location.pathname)?.[1];
-  if (site) void shell.open(new SitePage(shell, site));
-  else if (location.pathname === "/" || location.pathname === "/index.html") void shell.open(new Overview(shell));
-  else {
-    shell.main.append(h("h1", {}, "No such page"), h("p", {}, h("a", { href: "/" }, "Back to the overview")));
-    shell.main.classList.add("ready");
-    document.title = "No such page · Surgecast";
+  for (const [path, page] of routes) {
+    const m = path.exec(location.pathname);
+    if (m) {
+      void shell.open(page(shell, m[1] ?? ""));
+      return;
+    }
   }
+  shell.main.append(h("h1", {}, "No such page"), h("p", {}, h("a", { href: "/" }, "Back to the overview")));
+  shell.main.classList.add("ready");
+  document.title = "No such page · Surgecast";
 }
 
 start();

@@ -14,6 +14,16 @@ export interface Page {
   rezone(): void;
 }
 
+// pages are the bar's: address, name, and the paths they stand for.
+const pages: [string, string, RegExp][] = [
+  ["/", "Overview", /^\/(index\.html)?$/],
+  ["/check", "Check", /^\/check/],
+  ["/topics", "Topics", /^\/topics/],
+  ["/plan", "Plan", /^\/plan/],
+  ["/reviews", "Reviews", /^\/reviews/],
+  ["/setup", "Setup", /^\/setup/],
+];
+
 const refreshMS = 1000; // a replay sends many forecasts a second; nobody reads that fast
 const fallbackMS = 15_000; // without a stream the page asks
 
@@ -61,7 +71,7 @@ export class Shell {
           "nav",
           { "aria-label": "Pages" },
           h("a", { href: "/", class: "brand" }, mark(), "Surgecast"),
-          h("a", { href: "/", "aria-current": path === "/" ? "page" : null }, "Overview"),
+          ...pages.map(([href, name, here]) => h("a", { href, "aria-current": here.test(path) ? "page" : null }, name)),
           h("a", { href: "/docs" }, "API"),
         ),
         h("div", { class: "tools" }, this.zoneMenu, this.pauseButton, this.age),
