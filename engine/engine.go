@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"surgecast"
@@ -46,6 +47,7 @@ type Store interface {
 	States(ctx context.Context, prefix string) ([]surgecast.ModelState, error)
 	StatesOf(ctx context.Context, kind string, shard, of int) ([]surgecast.ModelState, error)
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
+	FedRows(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
 	OpenSurges(ctx context.Context) ([]surgecast.Surge, error)
 
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (surgecast.Lease, bool, error)
@@ -115,12 +117,14 @@ type Engine struct {
 	linked     map[int64]bool                  // topics
 	heard      []surgecast.Heard               // by topic and source
 	heardMark  string
+	closed     map[int64]closing // by source
 	tracks     map[trackKey]*track
 	talks      map[talkKey]*talk
 	turn       int64                               // of topics' snapshots: the last one that was made
 	resting    map[string]time.Time                // series that were put aside, until when they are left alone
 	plans      map[int64][]surgecast.EventRevision // by site
 	plansMark  string
+	snapshots  atomic.Int64    // of sites that this sweep may still make
 	refused    map[string]bool // … because the database refuses their rows, told once
 }
 
@@ -144,7 +148,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{cfg: cfg, leases: map[int]surgecast.Lease{}, resting: map[string]time.Time{}, refused: map[string]bool{}}
+	e := &Engine{cfg: cfg, leases: map[int]surgecast.Lease{}, resting: map[string]time.Time{}, refused: map[string]bool{}, closed: map[int64]closing{}}
 	e.forget()
 	return e
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // listen reads how far the counts of this engine's topics have come, when they have come further.
-func (e *Engine) listen(ctx context.Context) error {
+func (e *Engine) listen(ctx context.Context, now time.Time) error {
 	mark, err := e.cfg.Store.HeardMark(ctx)
 	if err != nil {
 		return fmt.Errorf("looking how far mentions have come: %w", err)
@@ -28,7 +28,41 @@ func (e *Engine) listen(ctx context.Context) error {
 		return fmt.Errorf("reading how far mentions have come: %w", err)
 	}
 	e.heard, e.heardMark = heard, mark
+	for _, h := range heard {
+		if c := e.closed[h.SourceID]; h.Complete > c.at {
+			e.closed[h.SourceID] = closing{h.Complete, now.Sub(unixTime(h.Complete).Add(time.Minute))}
+		}
+	}
 	return nil
+}
+
+// closing is when a source's newest complete minute was noticed.
+type closing struct {
+	at   int64         // that minute
+	late time.Duration // noticed so long after its end
+}
+
+// talkWait is how long after its end a site's minute waits for what fast streams say of it: they close a minute
+// five seconds after it ended, traffic is there sooner, and what comes after the step is missing to the
+// transfer for good.
+const talkWait = 10 * time.Second
+
+// awaited is the last of a site's minutes that may be stepped now: without the newest, while a stream that has
+// closed all before it, and is usually in time, has not closed it.
+func (e *Engine) awaited(site int64, last, now time.Time) time.Time {
+	if now.Sub(last.Add(time.Minute)) >= talkWait {
+		return last
+	}
+	for _, l := range e.links[site] {
+		for _, h := range e.heardOf(l.TopicID) {
+			src := e.sources[h.SourceID]
+			if src.Mode == surgecast.Increments && src.StepSeconds == 60 && classOf(src.Kind) >= 0 &&
+				last.Unix()-h.Complete == minuteSeconds && e.closed[h.SourceID].late < talkWait {
+				return last.Add(-time.Minute)
+			}
+		}
+	}
+	return last
 }
 
 // heardOf is how far the sources of one topic have come.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -131,7 +130,7 @@ func (e *Engine) state(ctx context.Context, series string) (surgecast.ModelState
 func (e *Engine) restoreTrack(ctx context.Context, site surgecast.Site, segment string, run, snap surgecast.ModelState) (*track, error) {
 	t := e.newTrackOf(site, segment)
 	var remembered running
-	if err := json.Unmarshal(run.Blob, &remembered); err != nil {
+	if err := readRunning(run.Blob, &remembered); err != nil {
 		e.cfg.Logger.Warn("what was remembered of a site is not readable; it goes on from its ledger and its stored minutes",
 			"series", t.key.runningName(), "err", err)
 		return e.fromLedger(ctx, t, run.Origin)
@@ -164,7 +163,7 @@ func (e *Engine) restoreModel(ctx context.Context, t *track, snap surgecast.Mode
 		return fmt.Errorf("snapshot of %s is newer than what was remembered at %s", snap.Origin, remembered.Origin), nil
 	}
 	if snap.Origin.Before(remembered.Origin) {
-		rows, err := e.cfg.Store.Forecasts(ctx, t.key.site, t.key.segment, snap.Origin, remembered.Origin.Add(time.Microsecond))
+		rows, err := e.cfg.Store.FedRows(ctx, t.key.site, t.key.segment, snap.Origin, remembered.Origin.Add(time.Microsecond))
 		if err != nil {
 			return nil, fmt.Errorf("reading the ledger since %s: %w", snap.Origin, err)
 		}

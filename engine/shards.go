@@ -123,6 +123,9 @@ func (e *Engine) share(ctx context.Context) (int, error) {
 	return (Shards + n - 1) / n, nil
 }
 
+// handBytes bounds the snapshots held at once while shards are handed back.
+const handBytes = 32 << 20
+
 // handBack stores the series of shards and gives their leases back, so that who takes them goes on at once.
 func (e *Engine) handBack(ctx context.Context, shards []int) error {
 	if len(shards) == 0 {
@@ -134,9 +137,25 @@ func (e *Engine) handBack(ctx context.Context, shards []int) error {
 		of[i] = true
 		sw.Leases = append(sw.Leases, e.leases[i])
 	}
+	var err error
+	size := 0
+	put := func(s surgecast.ModelState, last bool) {
+		if s.Series != "" {
+			sw.States, size = append(sw.States, s), size+len(s.Blob)
+		}
+		if err == nil && len(sw.States) > 0 && (last || size > handBytes) {
+			if err = e.cfg.Store.SaveSweep(ctx, sw); err != nil {
+				err = fmt.Errorf("storing the last snapshots: %w", err)
+			}
+			sw.States, size = nil, 0
+		}
+	}
 	for k, t := range e.tracks {
-		if s, ok := t.snapshot(); ok && of[shardOf(k.site)] {
-			sw.States = append(sw.States, s)
+		if !of[shardOf(k.site)] {
+			continue
+		}
+		if s, ok := t.snapshot(); ok {
+			put(s, false)
 		}
 	}
 	groups := map[talkGroup][]*talk{}
@@ -146,14 +165,11 @@ func (e *Engine) handBack(ctx context.Context, shards []int) error {
 		}
 	}
 	for _, o := range e.packed(groups) {
-		sw.States = append(sw.States, o.states...)
-	}
-	var err error
-	if len(sw.States) > 0 {
-		if err = e.cfg.Store.SaveSweep(ctx, sw); err != nil {
-			err = fmt.Errorf("storing the last snapshots: %w", err)
+		for _, s := range o.states {
+			put(s, false)
 		}
 	}
+	put(surgecast.ModelState{}, true)
 	err = errors.Join(err, e.cfg.Store.ReleaseLeases(ctx, sw.Leases))
 	for _, i := range shards {
 		e.drop(i)

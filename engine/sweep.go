@@ -32,7 +32,7 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err := e.lease(ctx); err != nil {
 		return Result{}, err
 	}
-	if err := e.listen(ctx); err != nil {
+	if err := e.listen(ctx, now); err != nil {
 		return Result{}, err
 	}
 	if err := e.reload(ctx, now); err != nil {
@@ -44,6 +44,7 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err := e.restore(ctx); err != nil {
 		return Result{}, err
 	}
+	e.snapshots.Store(snapshotsAtOnce)
 	found, err := e.sweepTopics(ctx, now)
 	if err != nil {
 		return Result{}, err
@@ -115,6 +116,7 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 		if f.Last.After(ended) {
 			f.Last = ended.Truncate(time.Minute)
 		}
+		f.Last = e.awaited(id, f.Last, now)
 		n := newsOf(id, f)
 		for _, seg := range judgedSegments(s) {
 			t, err := e.trackOf(ctx, s, seg, now)
@@ -192,12 +194,12 @@ func atOnce(all []news) []news {
 	return all
 }
 
-// readSites reads new traffic and what was said of its linked topics. A topic whose minute is not in yet
-// is not waited for: the series goes on without it.
+// readSites reads new traffic and what was said of its linked topics. A topic whose minute is not in by then
+// is missing to the series for good (awaited).
 func (e *Engine) readSites(ctx context.Context, part []news, now time.Time) (map[int64][]surgecast.TrafficMinute, map[int64]map[int64][]float64, error) {
-	ids, from := make([]int64, len(part)), make([]time.Time, len(part))
+	ids, from, last := make([]int64, len(part)), make([]time.Time, len(part)), make(map[int64]time.Time, len(part))
 	for i, n := range part {
-		ids[i], from[i] = n.site, n.from
+		ids[i], from[i], last[n.site] = n.site, n.from, n.last
 	}
 	all, err := e.cfg.Store.TrafficSince(ctx, ids, from, now)
 	if err != nil {
@@ -205,7 +207,7 @@ func (e *Engine) readSites(ctx context.Context, part []news, now time.Time) (map
 	}
 	rows := map[int64][]surgecast.TrafficMinute{}
 	for _, r := range all {
-		if r.Complete && !r.Minute.Add(time.Minute).After(now) {
+		if r.Complete && !r.Minute.Add(time.Minute).After(now) && !r.Minute.After(last[r.SiteID]) {
 			rows[r.SiteID] = append(rows[r.SiteID], r)
 		}
 	}
@@ -274,13 +276,33 @@ func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute
 		return o
 	}
 	o.states = append(o.states, s)
-	if caughtUp > ledgerFed || t.snapAt.IsZero() || t.run.Origin.Sub(t.snapAt) >= e.cfg.SnapshotEvery {
+	t.owed = t.owed || caughtUp > ledgerFed || e.snapshotDue(t)
+	if t.owed && e.snapshots.Add(-1) >= 0 {
 		if s, ok := t.snapshot(); ok {
 			o.states = append(o.states, s)
-			t.snapAt = t.run.Origin
+			t.snapAt, t.owed = t.run.Origin, false
 		}
 	}
 	return o
+}
+
+// snapshotsAtOnce bounds how many snapshots of sites one sweep makes, 60 MB of them: after a start all sites
+// want one. Who has to wait is stored with a later sweep.
+const snapshotsAtOnce = 100
+
+// siteSnapshots is how many snapshot intervals a site's model lasts: it takes two thirds of a megabyte, and
+// the ledger says what it was fed since.
+const siteSnapshots = 6
+
+// snapshotDue spreads the snapshots of many sites over their interval: each has its own minute in it.
+func (e *Engine) snapshotDue(t *track) bool {
+	if t.snapAt.IsZero() {
+		return true
+	}
+	every := siteSnapshots * e.cfg.SnapshotEvery
+	phase := time.Duration(t.key.site) * 61 * time.Second % every
+	slot := func(at time.Time) int64 { return int64((time.Duration(at.Unix())*time.Second - phase) / every) }
+	return slot(t.run.Origin) > slot(t.snapAt)
 }
 
 // parallel runs f(0..n-1) on the engine's workers and waits.

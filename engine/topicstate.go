@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"compress/flate"
 	"context"
 	"encoding/binary"
@@ -9,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -32,8 +30,7 @@ const (
 	talkMagic    = "SCtk"
 	talkVersion  = 1
 	talkHead     = 4 + 2 + 4 + 4
-	packedMost   = 64 << 20 // bounds what a damaged snapshot can unpack to
-	episodeQuiet = 0        // only At and Since differ from a new machine's
+	episodeQuiet = 0 // only At and Since differ from a new machine's
 	episodeJSON  = 1
 )
 
@@ -134,18 +131,10 @@ func packTalks(ts []*talk) ([]byte, error) {
 			return nil, fmt.Errorf("packing topic %d: %w", t.id, err)
 		}
 	}
-	out := bytes.NewBuffer(make([]byte, talkHead, talkHead+len(raw)/2))
-	w, err := flate.NewWriter(out, flate.DefaultCompression)
+	b, err := deflate(make([]byte, talkHead, talkHead+len(raw)/2), raw, flate.DefaultCompression)
 	if err != nil {
 		return nil, fmt.Errorf("packing topics: %w", err)
 	}
-	if _, err := w.Write(raw); err != nil {
-		return nil, fmt.Errorf("packing topics: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("packing topics: %w", err)
-	}
-	b := out.Bytes()
 	copy(b, talkMagic)
 	binary.LittleEndian.PutUint16(b[4:], talkVersion)
 	binary.LittleEndian.PutUint32(b[6:], uint32(len(b)-talkHead))
@@ -211,9 +200,7 @@ func (e *Engine) unpackTalks(blob []byte) ([]*talk, error) {
 	if v := binary.LittleEndian.Uint16(blob[4:]); v != talkVersion {
 		return nil, fmt.Errorf("version %d of a snapshot of topics: %w", v, errTalkDamaged)
 	}
-	z := flate.NewReader(bytes.NewReader(blob[talkHead:]))
-	defer z.Close()
-	raw, err := io.ReadAll(io.LimitReader(z, packedMost))
+	raw, err := inflate(blob[talkHead:])
 	if err != nil {
 		return nil, fmt.Errorf("unpacking topics: %w", err)
 	}

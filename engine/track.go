@@ -28,6 +28,7 @@ type track struct {
 	run    running
 	plans  plans
 	snapAt time.Time // origin of the last stored snapshot
+	owed   bool      // a snapshot is due
 }
 
 // running is what a track remembers beside its model. It is stored with every ledger row, in the same
@@ -328,6 +329,9 @@ func (t *track) snapshot() (surgecast.ModelState, bool) {
 // remembered is the part beside the model, stored with every ledger row.
 func (t *track) remembered() (surgecast.ModelState, error) {
 	blob, err := json.Marshal(t.run)
+	if err == nil {
+		blob, err = pack(blob)
+	}
 	if err != nil {
 		return surgecast.ModelState{}, fmt.Errorf("encoding the state of %s: %w", t.key.runningName(), err)
 	}

@@ -114,7 +114,7 @@ func (e *Engine) copyOf(ctx context.Context, site surgecast.Site) (*track, error
 		return nil, fmt.Errorf("the state of %s: %w", k.modelName(), surgecast.ErrNotFound)
 	}
 	t := e.newTrackOf(site, surgecast.TotalSegment)
-	if err := json.Unmarshal(run.Blob, &t.run); err != nil {
+	if err := readRunning(run.Blob, &t.run); err != nil {
 		return nil, errors.Join(fmt.Errorf("decoding %s: %w", k.runningName(), surgecast.ErrNotFound), err)
 	}
 	if t.run.Errors == nil {

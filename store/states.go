@@ -17,14 +17,31 @@ const saveStatesSQL = `
 	SELECT series, origin, blob, coalesce($4, now()) FROM unnest($1::text[], $2::timestamptz[], $3::bytea[]) AS n (series, origin, blob)
 	ON CONFLICT (series) DO UPDATE SET origin = excluded.origin, blob = excluded.blob, saved_at = excluded.saved_at`
 
-// statesAtOnce bounds the bytes of one statement: a snapshot is a few kilobytes.
-const statesAtOnce = 1000
+// statesAtOnce and stateBytes bound one statement: a topic's snapshot is a few kilobytes, a site's two thirds of
+// a megabyte, and PostgreSQL takes no message beyond a gigabyte.
+const (
+	statesAtOnce = 1000
+	stateBytes   = 16 << 20
+)
+
+// stateChunk is how many of the first states go into one statement.
+func stateChunk(states []surgecast.ModelState) int {
+	size := 0
+	for i := range states {
+		if size += len(states[i].Blob); i > 0 && size > stateBytes || i == statesAtOnce {
+			return i
+		}
+	}
+	return len(states)
+}
 
 func saveStates(ctx context.Context, tx pgx.Tx, states []surgecast.ModelState, at time.Time) error {
 	states = slices.Clone(states)
 	slices.SortStableFunc(states, func(a, b surgecast.ModelState) int { return cmp.Compare(a.Series, b.Series) })
 	states = lastOfRun(states, func(a, b surgecast.ModelState) bool { return a.Series == b.Series })
-	for chunk := range slices.Chunk(states, statesAtOnce) {
+	for len(states) > 0 {
+		chunk := states[:stateChunk(states)]
+		states = states[len(chunk):]
 		series, origins, blobs := make([]string, len(chunk)), make([]time.Time, len(chunk)), make([][]byte, len(chunk))
 		for i, m := range chunk {
 			series[i], origins[i], blobs[i] = m.Series, m.Origin, orEmpty(m.Blob)
