@@ -57,9 +57,9 @@ type tally struct {
 	space   chan struct{} // closed when the writer has collected
 	topics  *match.Set
 	scratch match.Scratch
-	ring    *match.Ring // of all streams; nil: nothing is remembered
-	recall  int64       // this life remembers from here on, Unix microseconds; 0: nothing yet
-	pasts   []past      // of new topics, to be written
+	ring    *match.Ring               // of all streams; nil: nothing is remembered
+	recall  int64                     // this life remembers from here on, Unix microseconds; 0: nothing yet
+	pasts   []past                    // of new topics, to be written
 	minutes map[int64]map[int64]*cell // Unix minute → topic
 	dirty   []dirtyCell
 	bytes   int
@@ -232,7 +232,7 @@ func (t *tally) count(p *Post, now int64) {
 	}
 	t.remember(p, words)
 	minute := p.Time / 60e6
-	closed := minute*60 < t.closing.Unix()
+	closed := minute*60 < t.closing.Unix()-60 // such cells are forgotten
 	for _, topic := range ids {
 		organic := t.organic(topic, minute, p.Author, words, p.Kind == Repost, p.Bot)
 		if before && closed {

@@ -27,6 +27,7 @@ type Host struct {
 	Seq    int64         // number of event 0; lines of v1 carry numbers if it is not 0, those of v2 always
 	Until  int64         // events there are; 0: no end
 	Rush   bool          // send as fast as they are read, whatever their time; else each at its time
+	Whole  bool          // who names no cursor gets everything, rather than what comes from now on
 	Window time.Duration // how far back it goes; 0: to the beginning
 	Dict   []byte        // to compress with
 
@@ -147,7 +148,7 @@ func (h *Host) subscribe(w http.ResponseWriter, r *http.Request, v2 bool) {
 	}
 	now := h.Clock()
 	first := h.Log.After(now.UnixMicro() - h.Skew.Microseconds())
-	if h.Rush {
+	if h.Rush || h.Whole {
 		first = 0
 	}
 	skipBefore := int64(0)
