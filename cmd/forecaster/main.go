@@ -42,6 +42,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	Site     siteCmd     `cmd:"" help:"Add, list, show and remove sites."`
 	Topic    topicCmd    `cmd:"" help:"Add, list, show, link and remove topics."`
+	Event    eventCmd    `cmd:"" help:"Plan, list and remove events that will bring visits: newsletters, sales, on-sales."`
 	Key      keyCmd      `cmd:"" help:"Create, list and remove API keys."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

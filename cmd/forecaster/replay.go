@@ -25,6 +25,7 @@ import (
 type replayCmd struct {
 	Traffic  string    `type:"existingfile" help:"CSV of the site's requests a minute (minute,requests[,…] or timestamp_utc,series,value; .gz too)." placeholder:"FILE"`
 	Mentions string    `type:"existingfile" help:"CSV of mentions (minute,topic,source,count[,…] or timestamp_utc,series,value; .gz too)." placeholder:"FILE"`
+	Events   string    `type:"existingfile" help:"CSV of planned events, each known once announced (series,kind,start_utc,end_utc,announced_utc[,name,expected_reach]; .gz too)." placeholder:"FILE"`
 	Site     string    `type:"existingfile" help:"The site: examples/worldcup.yaml shows every key. Needed with --traffic." placeholder:"FILE"`
 	From     time.Time `help:"First minute to forecast (2006-01-02T15:04:05Z). Default: the site file's, else after a week or a quarter of the recording."`
 	To       time.Time `help:"First minute no longer played. Default: the site file's, else the end."`
@@ -44,6 +45,9 @@ func (c *replayCmd) Run(ctx context.Context, g *Global) error {
 	}
 	if c.Traffic != "" && c.Site == "" {
 		return usage("--traffic needs --site FILE: whose traffic is it, and how much can it take? See examples/worldcup.yaml")
+	}
+	if c.Events != "" && c.Traffic == "" {
+		return usage("--events needs --traffic: planned events are of a site")
 	}
 	l, err := listen(c.Listen, "listen")
 	if err != nil {
@@ -70,6 +74,7 @@ type recording struct {
 	hooks    []siteFileHook
 	traffic  []surgecast.TrafficMinute
 	talk     *talkFile
+	events   []surgecast.PlannedEvent
 	start    time.Time // first minute of all
 	from, to time.Time
 	key      string // tells one recording, window and site from another
@@ -112,6 +117,12 @@ func (c *replayCmd) read(g *Global) (*recording, error) {
 			return nil, err
 		}
 	}
+	if c.Events != "" {
+		var err error
+		if r.events, err = readEvents(c.Events); err != nil {
+			return nil, err
+		}
+	}
 	var first, last time.Time
 	span := func(from, to time.Time) {
 		if first.IsZero() || from.Before(first) {
@@ -145,7 +156,7 @@ func (c *replayCmd) read(g *Global) (*recording, error) {
 			first.Format(time.RFC3339), last.Format(time.RFC3339), r.from.Format(time.RFC3339), r.to.Format(time.RFC3339))
 	}
 	h := sha256.New()
-	for _, f := range []string{c.Traffic, c.Mentions, c.Site} {
+	for _, f := range []string{c.Traffic, c.Mentions, c.Events, c.Site} {
 		if f == "" {
 			continue
 		}
@@ -324,6 +335,9 @@ func (c *replayCmd) prepare(ctx context.Context, p *player, r *recording) (*book
 			return nil, fmt.Errorf("site %s: %w", r.site.Slug, err)
 		}
 		b.site = &s
+		if err := planRecorded(ctx, db, s, r.events); err != nil {
+			return nil, err
+		}
 	}
 	for slug, step := range r.talk.steps {
 		src, err := db.EnsureSource(ctx, surgecast.Source{Slug: slug, Kind: surgecast.SourcePosts, Mode: surgecast.Absolute, StepSeconds: step})
