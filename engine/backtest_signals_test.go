@@ -117,7 +117,7 @@ var scenes = []struct {
 	from, to int
 	atMost   float64 // of the loss without signals
 }{
-	{"five minutes", 5 * time.Minute, 6000, 6, 3, 8, .8},
+	{"five minutes", 5 * time.Minute, 3000, 6, 3, 8, .8},
 	{"hours", time.Hour, 2000, 6, 1, 4, .8},
 	{"days", 24 * time.Hour, 600, 3, 1, 3, .8},
 }
