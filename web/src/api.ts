@@ -11,6 +11,8 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly reference: string,
+    readonly field = "",
+    readonly remedy = "",
   ) {
     super(detail || title);
   }
@@ -26,8 +28,8 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
   if (answer.status === 401) throw new Unauthorised();
   const body: unknown = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const p = (body ?? {}) as { title?: string; detail?: string; reference?: string };
-    throw new Problem(answer.status, p.title ?? `Error ${answer.status}`, p.detail ?? "", p.reference ?? "");
+    const p = (body ?? {}) as { title?: string; detail?: string; reference?: string; field?: string; remedy?: string };
+    throw new Problem(answer.status, p.title ?? `Error ${answer.status}`, p.detail ?? "", p.reference ?? "", p.field ?? "", p.remedy ?? "");
   }
   return body as T;
 }
@@ -36,6 +38,19 @@ export function get<T>(path: string): Promise<T> {
   return request<T>(path, {});
 }
 
-export function post<T>(path: string, body: unknown): Promise<T> {
-  return request<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+function send<T>(method: string, path: string, body: unknown): Promise<T> {
+  if (body === undefined) return request<T>(path, { method });
+  return request<T>(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+}
+
+export function post<T>(path: string, body?: unknown): Promise<T> {
+  return send("POST", path, body);
+}
+
+export function put<T>(path: string, body: unknown): Promise<T> {
+  return send("PUT", path, body);
+}
+
+export function del<T>(path: string): Promise<T> {
+  return send("DELETE", path, undefined);
 }
