@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,7 +107,7 @@ func (s *shelf) ReleaseLeases(_ context.Context, ls []surgecast.Lease) error {
 // ticker is a reader of one minute a poll.
 type ticker struct {
 	fail   error
-	closed *int
+	closed *atomic.Int32
 }
 
 func (r *ticker) Poll(_ context.Context, now time.Time) (Batch, error) {
@@ -117,7 +118,7 @@ func (r *ticker) Poll(_ context.Context, now time.Time) (Batch, error) {
 	return Batch{Rows: []surgecast.TrafficMinute{{Segment: surgecast.TotalSegment, Minute: m, Requests: 960, Complete: true}}, Counts: map[string]int{"counted": 960}}, nil
 }
 
-func (r *ticker) Close() error { *r.closed++; return nil }
+func (r *ticker) Close() error { r.closed.Add(1); return nil }
 
 func newShelf() *shelf {
 	return &shelf{
@@ -139,7 +140,7 @@ func runner(s *shelf, holder, site string, reg prometheus.Registerer, open func(
 func TestOneOfTwoReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		closed := 0
+		var closed atomic.Int32
 		open := func() (Reader, error) { return &ticker{closed: &closed}, nil }
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -172,8 +173,8 @@ func TestOneOfTwoReads(t *testing.T) {
 		s.mu.Unlock()
 		stop()
 		wg.Wait()
-		if closed < 2 {
-			t.Errorf("%d readers were closed", closed)
+		if n := closed.Load(); n < 2 {
+			t.Errorf("%d readers were closed", n)
 		}
 	})
 }
@@ -184,11 +185,11 @@ func TestOneOfTwoReads(t *testing.T) {
 func TestSupervised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		closed, opened := 0, 0
+		var closed, opened atomic.Int32
 		reg := prometheus.NewRegistry()
 		ctx, stop := context.WithCancel(t.Context())
 		r := runner(s, "a", "shop", reg, func() (Reader, error) {
-			if opened++; opened <= 8 {
+			if opened.Add(1) <= 8 {
 				return &ticker{fail: errors.New("connection refused"), closed: &closed}, nil
 			}
 			return &ticker{closed: &closed}, nil
@@ -206,8 +207,8 @@ func TestSupervised(t *testing.T) {
 		if h[1].State != Failing || !strings.Contains(h[1].Error, "forecaster site add nosuch") {
 			t.Errorf("a site that is not there: %+v", h[1])
 		}
-		if opened > 6 {
-			t.Errorf("opened %d times in ten seconds", opened)
+		if n := opened.Load(); n > 6 {
+			t.Errorf("opened %d times in ten seconds", n)
 		}
 		time.Sleep(8 * time.Minute)
 		synctest.Wait()
@@ -227,8 +228,8 @@ func TestSupervised(t *testing.T) {
 		}
 		stop()
 		<-done
-		if opened != closed {
-			t.Errorf("%d readers opened, %d closed", opened, closed)
+		if o, c := opened.Load(), closed.Load(); o != c {
+			t.Errorf("%d readers opened, %d closed", o, c)
 		}
 	})
 }
