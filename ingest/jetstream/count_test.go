@@ -117,6 +117,7 @@ type world struct {
 	log      *slog.Logger
 	keys     *ingest.Keys
 	keysPath string
+	stall    time.Duration
 }
 
 type toTest struct{ t testing.TB }
@@ -156,7 +157,7 @@ func (w *world) count(holder string, o jetstream.Options) (stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := ingest.New(ingest.Config{Store: w.store, Clock: time.Now, Logger: w.log, Holder: holder, Streams: []ingest.Stream{st}, Stall: stallOf(o)})
+	s := ingest.New(ingest.Config{Store: w.store, Clock: time.Now, Logger: w.log, Holder: holder, Streams: []ingest.Stream{st}, Stall: w.stall})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -172,11 +173,6 @@ func (w *world) count(holder string, o jetstream.Options) (stop func()) {
 	w.t.Cleanup(stop)
 	return stop
 }
-
-func stallOf(jetstream.Options) time.Duration { return testStall }
-
-// testStall stands for thirty seconds.
-var testStall = 30 * time.Second
 
 // counted is what stands in the database.
 func (w *world) counted() tally {
