@@ -31,6 +31,7 @@ type run struct {
 
 func (r *run) loop(ctx context.Context) error {
 	r.fresh = r.place.at.IsZero()
+	r.cfg.Logger.InfoContext(ctx, "listening", "server", r.host, "streams", len(r.channels))
 	if !r.fault.IsZero() {
 		r.lost = r.began // the fault of the connection before stands until a post comes
 	}

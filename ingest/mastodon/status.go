@@ -176,6 +176,7 @@ func plain(markup string, links *[][]byte) string {
 			if name, _ := z.TagName(); string(name) == skip {
 				skip = ""
 			}
+		case htmltext.CommentToken, htmltext.DoctypeToken:
 		}
 	}
 }

@@ -236,7 +236,7 @@ func (m *Stream) streamingAddress(ctx context.Context) (string, error) {
 	}
 	u, err := url.Parse(strings.TrimSuffix(instance.Configuration.URLs.Streaming, "/"))
 	if err != nil || u.Host == "" {
-		return m.base.String(), nil
+		return m.base.String(), nil //nolint:nilerr // a document without an address of streams names none
 	}
 	switch u.Scheme {
 	case "wss":

@@ -50,7 +50,7 @@ var sensitive = []string{
 	"protest", "protests", "protester", "protesters", "protesting", "demonstration", "demonstrations", "demonstrators", "riot", "riots", "rioters",
 	"uprising", "insurrection", "picket", "picketing", "sit-in", "walkout", "general strike", "protest march", "march for", "strike action", "wildcat strike",
 	"political rally", "civil disobedience", "blockade", "community organizing", "community organising", "vigil", "eviction resistance",
-	"demo gegen", "kundgebung", "protestmarsch", "streik", "manifestation", "manifestations", "grève", "manif", "protesta", "protestas", "manifestación", "huelga",
+	"demo gegen", "kundgebung", "protestmarsch", "streik", "manifestation", "manifestations", "grève", "manif", "protesta", "protestas", "manifestación", "huelga", //nolint:misspell // Spanish
 	"protesto", "greve", "sciopero", "протест", "протесты", "митинг", "забастовка", "抗议", "抗議", "示威", "罢工", "罷工", "デモ行進",
 }
 

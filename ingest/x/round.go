@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dghubble/go-twitter/twitter"
+	"github.com/dghubble/go-twitter/twitter" //nolint:staticcheck // archived, and asked for: the transport keeps it working
 
 	"surgecast"
 	"surgecast/ingest"
@@ -154,7 +154,7 @@ func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 func (x *Counts) ask(ctx context.Context, board ingest.Board, d due, now time.Time) error {
 	newest := board.Newest(d.topic.ID)
 	start := x.start(newest, now)
-	counts, resp, err := x.count(ctx, d.query, start)
+	counts, resp, err := x.count(ctx, d.query, start) //nolint:bodyclose // the library closed it; its header is what is read
 	if err == nil {
 		x.refusals = 0
 		x.asked[d.topic.ID] = asked{at: now, revision: d.topic.Revision}
@@ -193,11 +193,11 @@ func (x *Counts) ask(ctx context.Context, board ingest.Board, d due, now time.Ti
 		x.cfg.Logger.WarnContext(ctx, "X refuses a query", "status", resp.StatusCode, "topic", d.topic.ID, "reason", api.Errors[0].Message)
 		return nil
 	case http.StatusUnauthorized:
-		return errors.New("X refuses the token (401): check SURGECAST_X_BEARER, the app token (bearer) of a project with access to version 2")
+		return errors.New("asking X: it refuses the token (401): check SURGECAST_X_BEARER, the app token (bearer) of a project with access to version 2")
 	case http.StatusPaymentRequired:
-		return fmt.Errorf("X wants money first (402, %s): add credit or raise the spending limit in X's console", api.Errors[0].Message)
+		return fmt.Errorf("asking X: it wants money first (402, %s): add credit or raise the spending limit in X's console", api.Errors[0].Message)
 	case http.StatusForbidden:
-		return fmt.Errorf("X refuses counts to this token (403, %s): check in X's console that the app belongs to a project, has credit and may ask for recent counts", api.Errors[0].Message)
+		return fmt.Errorf("asking X: it refuses counts to this token (403, %s): check in X's console that the app belongs to a project, has credit and may ask for recent counts", api.Errors[0].Message)
 	}
 	return fmt.Errorf("asking X for topic %s: it answers %d, %s", d.topic.Slug, resp.StatusCode, api.Errors[0].Message)
 }

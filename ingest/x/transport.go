@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dghubble/go-twitter/twitter"
+	"github.com/dghubble/go-twitter/twitter" //nolint:staticcheck // archived, and asked for: this transport keeps it working
 )
 
 // go-twitter writes and reads times of counts without a zone: they are UTC.
@@ -98,8 +98,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 var (
-	errTooLong     = errors.New("X's answer is longer than 4 MB")
-	errUndecodable = errors.New("X's answer is not the document of counts it promises")
+	errTooLong     = errors.New("the answer is longer than 4 MB")
+	errUndecodable = errors.New("the answer is not the document of counts it should be")
 )
 
 // countsV2 is the answer of counts/recent.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dghubble/go-twitter/twitter"
+	"github.com/dghubble/go-twitter/twitter" //nolint:staticcheck // as in transport.go
 	"go.uber.org/goleak"
 
 	"surgecast"
@@ -302,13 +302,14 @@ func TestTrap7RateLimitAndBudget(t *testing.T) {
 // A 429 that names no moment waits a minute, then two, and so on.
 func TestRateLimitWithoutAMoment(t *testing.T) {
 	r := newRig(t, newBoard(touchpad), "touchpad=product")
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 16} {
+	for i, minutes := range []int{1, 2, 4, 8, 16, 16} {
+		want := time.Duration(minutes) * time.Minute
 		r.x.Refuse(429, "", map[string]string{"x-rate-limit-reset": "soon"})
 		r.goOn()
-		if got := r.notBefore.Sub(r.clock()); got != want*time.Minute {
-			t.Errorf("refusal %d: %v, want %v min", i+1, got, want)
+		if got := r.notBefore.Sub(r.clock()); got != want {
+			t.Errorf("refusal %d: %v, want %v", i+1, got, want)
 		}
-		r.pass(want * time.Minute)
+		r.pass(want)
 	}
 }
 
@@ -482,8 +483,8 @@ func TestQuery(t *testing.T) {
 // Fails when: countsToV1 formats b.Start without UTC(), or rows parses with time.Local.
 func TestTimesAreUTC(t *testing.T) {
 	local := time.Local
+	t.Cleanup(func() { time.Local = local }) // after the server has gone
 	time.Local = time.FixedZone("UTC-7", -7*3600)
-	defer func() { time.Local = local }()
 	r := newRig(t, newBoard(touchpad), "touchpad=product")
 	r.x.Zone(time.FixedZone("UTC+5:30", 5*3600+1800))
 	r.x.Set(touchpadQuery, minute(-10), 5)

@@ -214,7 +214,8 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnauthorized)
-	_, _ = fmt.Fprintf(w, `{"error":"The access token is invalid: %s"}`, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+	// It repeats what it was sent, as proxies do: the client must not pass that on.
+	_, _ = w.Write([]byte(mustJSON(map[string]string{"error": "The access token is invalid: " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")})))
 	return false
 }
 
