@@ -84,9 +84,9 @@ type TrafficMinute struct {
 	SiteID   int64
 	Segment  string
 	Minute   time.Time // start, UTC, half open
-	Requests float64   // served, well or badly
-	Errors   float64   // of Requests
-	Rejected float64   // turned away to protect the site, not among Requests
+	Requests float64   // that came, however they were answered
+	Errors   float64   // of them, answered badly
+	Rejected float64   // of them, turned away to protect the site
 	P95MS    float64   // 0: not measured
 
 	UnitsObserved int  // units seen serving; 0: not reported

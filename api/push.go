@@ -22,7 +22,7 @@ type TrafficRow struct {
 	Requests *float64  `json:"requests" minimum:"0" doc:"Requests in that minute"`
 	Segment  string    `json:"segment,omitempty" doc:"Kind of traffic; default total"`
 	Errors   *float64  `json:"errors,omitempty" minimum:"0" doc:"Of them answered with an error"`
-	Rejected *float64  `json:"rejected,omitempty" minimum:"0" doc:"Turned away before they were served"`
+	Rejected *float64  `json:"rejected,omitempty" minimum:"0" doc:"Of the requests, turned away to protect the site"`
 	P95MS    *float64  `json:"p95_ms,omitempty" minimum:"0" doc:"95 in 100 answers were faster"`
 	Units    *int      `json:"units,omitempty" minimum:"0" doc:"Units seen serving"`
 	Final    *bool     `json:"final,omitempty" doc:"Nothing will be added to this minute; default true once it has ended"`

@@ -90,14 +90,6 @@ type Builder struct {
 	simulated   bool
 }
 
-// served is the empty series of what comes. Where the minutes are of what a site could serve, those it turned
-// away came as well.
-func served(o Options) *series {
-	s := newSeries(o.Site.Capacity.SustainMinutes)
-	s.turned = !o.DemandKnown
-	return s
-}
-
 // row is what is kept of a ledger row for the stories and the rules.
 type row struct {
 	origin   int
@@ -141,7 +133,7 @@ func NewBuilder(o Options) *Builder {
 	}
 	return &Builder{
 		o:        o,
-		s:        served(o),
+		s:        newSeries(o.Site.Capacity.SustainMinutes),
 		leads:    map[int]*leadSums{},
 		horizons: map[int]*horizonSums{},
 		bands:    map[int]band{},

@@ -169,29 +169,3 @@ func TestReactiveAlarmControl(t *testing.T) {
 	// Minute 90 is known at its end: 100 − 91 = 9.
 	near(t, "reactive alarm", e.ReactiveAlarm, 9)
 }
-
-// A site that serves at most 100 a minute was over capacity when it turned visitors away: what it served
-// alone never shows that. Fails when: s.turned = false in served.
-func TestThoseTurnedAwayCameToo(t *testing.T) {
-	site := surgecast.Site{Slug: "shop", Capacity: surgecast.CapacityProfile{Units: 1, RPMPerUnit: 100, SustainMinutes: 1}}
-	var minutes []surgecast.TrafficMinute
-	for i := range 60 {
-		m := surgecast.TrafficMinute{Minute: time.Date(2026, 3, 2, 0, i, 0, 0, time.UTC), Requests: 80, Complete: true}
-		if i >= 30 && i < 40 {
-			m.Requests, m.Rejected, m.Saturated = 100, 25, true
-		}
-		minutes = append(minutes, m)
-	}
-	for _, known := range []bool{false, true} {
-		r, err := Build(Input{Options: Options{Site: site, DemandKnown: known}, Minutes: minutes})
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch {
-		case known && len(r.Episodes) != 0:
-			t.Errorf("a recording of the whole demand: %d episodes, want none at 100 of 100", len(r.Episodes))
-		case !known && (len(r.Episodes) != 1 || r.Episodes[0].MinutesOver != 10 || r.Episodes[0].PeakRPM != 125):
-			t.Errorf("episodes %+v, want one of 10 minutes with a peak of 125", r.Episodes)
-		}
-	}
-}

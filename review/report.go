@@ -223,7 +223,7 @@ func (r *Report) notes() {
 			r.Site.SustainMinutes, r.Site.Units, sameOccasion)
 	}
 	if r.SaturatedMinutes > 0 && !r.DemandKnown {
-		add("%s minutes were saturated: what came, with those turned away, is a lower bound. They count only when the forecast lies below it, and lost requests are at least what is shown.", count(float64(r.SaturatedMinutes)))
+		add("%s minutes were saturated: what came is a lower bound. They count only when the forecast lies below it, and lost requests are at least what is shown.", count(float64(r.SaturatedMinutes)))
 	}
 	if r.MissingMinutes > 0 {
 		add("%s minutes are missing; they are left out, not read as zero.", count(float64(r.MissingMinutes)))

@@ -215,7 +215,6 @@ func minutesOf(traffic []surgecast.TrafficMinute, segment string) []surgecast.Tr
 			sum := by[at]
 			sum.Minute = m.Minute
 			sum.Requests += m.Requests
-			sum.Rejected += m.Rejected
 			sum.Saturated = sum.Saturated || m.Saturated
 			by[at] = sum
 		}

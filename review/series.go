@@ -19,7 +19,6 @@ const (
 type series struct {
 	start   time.Time
 	sustain int
-	turned  bool // visitors turned away are demand too: they are not among the requests served
 
 	requests  []float64 // NaN: missing
 	saturated []bool    // requests is a lower bound of demand
@@ -61,9 +60,6 @@ func (s *series) add(m surgecast.TrafficMinute) error {
 		s.push(math.NaN(), false)
 	}
 	x := sane(m.Requests)
-	if s.turned && m.Rejected > 0 {
-		x += sane(m.Rejected)
-	}
 	if x < 0 {
 		x = math.NaN()
 	}

@@ -39,9 +39,13 @@ func (w *World) Truth(slug string, minute time.Time) Truth {
 	return t
 }
 
-// Traffic returns what a site served in a minute with so many units serving (0: those it began with).
-// Demand does not depend on the units; what is served, rejected and how slowly does: above capacity the
-// rest is turned away, and the minute is a lower bound. Sites with segments get one row each.
+// countedOverload is the share of what is beyond capacity that a busy site turns away and counts; the rest
+// gives up before it is seen, so an overload hides a part of the demand.
+const countedOverload = 2. / 3
+
+// Traffic returns what came to a site in a minute with so many units serving (0: those it began with).
+// Demand does not depend on the units; what of it is turned away, and how slowly the rest is served, does:
+// above capacity the minute is a lower bound. Sites with segments get one row each.
 func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surgecast.TrafficMinute {
 	p := w.bySlug[slug]
 	if p == nil {
@@ -55,11 +59,11 @@ func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surge
 	capacity := float64(unitsServing) * p.site.Capacity.RPMPerUnit
 	load := truth.DemandRPM / capacity
 	served := min(truth.DemandRPM, math.Floor(capacity))
-	rejected := truth.DemandRPM - served
+	rejected := math.Floor((truth.DemandRPM - served) * countedOverload)
 
 	row := surgecast.TrafficMinute{
 		Segment: surgecast.TotalSegment, Minute: minuteTime(m),
-		Requests: served, Rejected: rejected,
+		Requests: served + rejected, Rejected: rejected,
 		P95MS: p95(load), UnitsObserved: unitsServing,
 		Saturated: rejected > 0, Complete: true,
 		FirstAt: minuteTime(m + 1),
@@ -70,7 +74,7 @@ func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surge
 		share = .02 + .04*min(1, load-1)
 	}
 	if p.checkout == 0 {
-		row.Errors = binomial(w.source(slug, streamErrors, m, 0), row.Requests, share)
+		row.Errors = binomial(w.source(slug, streamErrors, m, 0), served, share)
 		row.FirstN = row.Requests
 		return []surgecast.TrafficMinute{row}
 	}
@@ -80,11 +84,12 @@ func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surge
 	browse, checkout := row, row
 	browse.Segment, checkout.Segment = "browse", "checkout"
 	split := w.source(slug, streamErrors, m, 1)
-	checkout.Requests = binomial(split, served, tried)
+	paying := binomial(split, served, tried)
 	checkout.Rejected = binomial(split, rejected, tried)
-	checkout.Errors = binomial(split, checkout.Requests, max(share, d.failing))
-	browse.Requests, browse.Rejected = served-checkout.Requests, rejected-checkout.Rejected
-	browse.Errors = binomial(split, browse.Requests, share)
+	checkout.Requests = paying + checkout.Rejected
+	checkout.Errors = binomial(split, paying, max(share, d.failing))
+	browse.Requests, browse.Rejected = row.Requests-checkout.Requests, rejected-checkout.Rejected
+	browse.Errors = binomial(split, served-paying, share)
 	browse.FirstN, checkout.FirstN = browse.Requests, checkout.Requests
 	return []surgecast.TrafficMinute{browse, checkout}
 }
