@@ -1,6 +1,6 @@
 // npm run e2e: the browser tests, or the reason why they cannot run here. Ends with one summary line.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -19,7 +19,7 @@ if (missing) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 };
-const files = ["states", "overview", "live", "drawn", "demo"].map((n) => join(here, `${n}.test.mjs`));
+const files = readdirSync(here).filter((n) => n.endsWith(".test.mjs")).map((n) => join(here, n));
 const events = run({ files, concurrency: 1, timeout: 600_000 });
 const leaf = (e) => e.details?.type !== "suite" && !files.includes(e.name);
 events.on("test:pass", (e) => leaf(e) && (e.skip === undefined ? count.passed++ : count.skipped++));

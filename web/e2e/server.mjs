@@ -66,7 +66,7 @@ export async function serve(state, options = {}) {
       return res.end(options.drawn);
     }
     let file = normalize(url.pathname);
-    if (file === "/" || file.startsWith("/sites/")) file = "/index.html";
+    if (file === "/" || /^\/(sites|check|topics|plan|reviews|setup)(\/|$)/.test(file)) file = "/index.html";
     if (file === "/docs") file = "/docs/index.html";
     const path = join(dist, file);
     if (!existsSync(path) || !extname(path)) return json(404, { title: "Not found" });
