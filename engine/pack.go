@@ -44,10 +44,11 @@ func inflate(b []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, packedMost))
 }
 
-// packed is the first byte of what is remembered of a site when it is packed; JSON begins with another.
+// packed is the first byte of a site's state when it is packed; JSON and a model's magic begin with another.
 const packed = 0x01
 
-// pack shrinks what is remembered of a site: it is stored every minute, and most of it is names.
+// pack shrinks a site's state: what is remembered beside the model is stored every minute, and most of it is names;
+// half of a model is numbers that have not moved.
 func pack(blob []byte) ([]byte, error) { return deflate([]byte{packed}, blob, flate.BestSpeed) }
 
 // unpack reads what pack wrote, and what was stored before there was a pack.

@@ -155,7 +155,11 @@ func (e *Engine) restoreModel(ctx context.Context, t *track, snap surgecast.Mode
 	if snap.Series == "" {
 		return errors.New("no snapshot of the model"), nil
 	}
-	if err := t.series.UnmarshalBinary(snap.Blob); err != nil {
+	blob, err := unpack(snap.Blob)
+	if err == nil {
+		err = t.series.UnmarshalBinary(blob)
+	}
+	if err != nil {
 		return fmt.Errorf("decoding the model: %w", err), nil
 	}
 	remembered := t.run

@@ -320,6 +320,9 @@ func (t *track) snapshot() (surgecast.ModelState, bool) {
 		return surgecast.ModelState{}, false
 	}
 	blob, err := t.series.MarshalBinary()
+	if err == nil {
+		blob, err = pack(blob)
+	}
 	if err != nil {
 		return surgecast.ModelState{}, false
 	}
