@@ -44,13 +44,14 @@ func (e *PlannedEvent) Default(site SiteKind, now time.Time) {
 
 // Word is how people write the kind: "TV spot".
 func (k EventKind) Word() string {
-	switch k {
-	case EventTVSpot:
-		return "TV spot"
-	case EventOnSale:
-		return "On-sale"
-	case "":
+	if k == "" {
 		return ""
+	}
+	if k == EventTVSpot {
+		return "TV spot"
+	}
+	if k == EventOnSale {
+		return "On-sale"
 	}
 	w := strings.ReplaceAll(string(k), "_", " ")
 	return strings.ToUpper(w[:1]) + w[1:]
