@@ -25,6 +25,7 @@ const (
 	alarmQuantile = .995
 	alarmStep     = .02
 	alarmMagic    = "SCal"
+	alarmVersion  = 1 // of its snapshot
 )
 
 // NewAlarm returns an alarm for counts of stepSeconds each. It stays silent for its first day.
@@ -75,7 +76,7 @@ func (a *Alarm) snapshot(c *codec) {
 // MarshalBinary returns a snapshot of the alarm.
 func (a *Alarm) MarshalBinary() ([]byte, error) {
 	b := append([]byte(nil), alarmMagic...)
-	b = binary.LittleEndian.AppendUint16(b, snapshotVersion)
+	b = binary.LittleEndian.AppendUint16(b, alarmVersion)
 	b = append(b, make([]byte, snapshotHead-6)...)
 	c := codec{buf: b}
 	a.snapshot(&c)
@@ -86,7 +87,7 @@ func (a *Alarm) MarshalBinary() ([]byte, error) {
 
 // UnmarshalBinary restores a snapshot; after an error the alarm is as it was.
 func (a *Alarm) UnmarshalBinary(b []byte) error {
-	body, err := unseal(b, alarmMagic, 0)
+	body, err := unseal(b, alarmMagic, alarmVersion, 0)
 	if err != nil {
 		return fmt.Errorf("restoring an alarm: %w", err)
 	}

@@ -3,16 +3,15 @@ package model
 import "math"
 
 // horizon forecasts M, the maximum of Z over the steps 1..h. A pointwise probability says too little of
-// it and independence too much, so the maximum is followed itself, in three ways, each a survival curve
+// it and independence too much, so the maximum is followed itself, in two ways, each a survival curve
 // P(M > C) on the logit scale:
-//
-// (the cheap form: in the second way alone)
 //
 //	l₁  envelope   E(u) = max over leads ≤ h of Q(u), u a normal score. Past maxima are turned into the
 //	               score at which their own envelope met them; the share of past scores above E⁻¹(C),
 //	               recent ones and ones from a like state (s₃ − ℓ) counting more
-//	l₂  direct     quantiles of (log(1+M) − E(0))/σ, tracked
-//	l₃  climate    quantiles of log(1+M) − log(1+highest Z of the last day), tracked
+//	l₂  maxima     experts on M itself, weighed online (maxima.go)
+//
+// (the cheap form has one way only: quantiles of (log(1+M) − E(0))/σ, tracked)
 //
 // and stack.go makes one probability of them. The curve is worked out on a grid of scores and
 // interpolated, so that Risk and the quantiles of M are inverses of each other.
@@ -21,9 +20,9 @@ type horizon struct {
 
 	score, state []float64 // past scores and the state each was made in
 	head, filled int
-	direct       tracker
-	climate      tracker
+	max          maxima
 	stack        stack
+	direct       tracker // of the cheap form
 
 	ring         []float64 // windows not yet over
 	width, slots int
@@ -35,7 +34,7 @@ type horizon struct {
 	centre   float64
 	sigma    float64
 	long     float64 // log(1 + highest Z of the last day), or what is planned
-	looked   int // step of which the above is true
+	looked   int     // step of which the above is true
 }
 
 // A window not yet over; the cheap form keeps the first seven.
@@ -47,8 +46,9 @@ const (
 	windowSigma
 	windowLong
 	windowState
-	windowLevels // log(1+C) of the levels the stack learns at, then 3 logits for each
-	windowRest   = windowLevels + 4*stackLevels
+	windowLevels                                               // log(1+C) of the levels the stack learns at, then the logits of each
+	windowMaxima = windowLevels + (1+stackSources)*stackLevels // centres of maxima.go
+	windowRest   = windowMaxima + numMax
 )
 
 const (
@@ -76,13 +76,10 @@ func (s *Series) newHorizon(h int) horizon {
 	for i := range w.direct.q {
 		w.direct.q[i] += scoreShift
 	}
-	w.climate = newTracker(s.normal, .8)
-	for i := range w.climate.q {
-		w.climate.q[i] -= .5
-	}
 	w.stack = newStack()
 	w.width = windowLevels
 	if s.c.Full {
+		w.max = s.newMaxima()
 		w.width = windowRest + len(s.levels)
 	}
 	w.slots = h/w.stride + 1
@@ -137,6 +134,7 @@ func (s *Series) lookAhead(w *horizon) {
 	if s.eventAhead(w.h) > eventMatters {
 		w.long = max(w.long, w.centre)
 	}
+	s.lookMaxima(w)
 
 	// Past scores fall linearly between two grid scores: a triangular kernel of the grid's width.
 	clear(w.share)
@@ -165,14 +163,13 @@ func (s *Series) lookAhead(w *horizon) {
 	}
 }
 
-// logits are l₁, l₂, l₃ at z = log(1+C).
-func (s *Series) logits(w *horizon, z, long float64) (l [3]float64) {
+// logits are l₁, l₂ at z = log(1+C).
+func (s *Series) logits(w *horizon, z float64) (l [stackSources]float64) {
 	x := min(max((s.scoreOf(w.envelope, z)-scoreLow)/scoreWidth, 0), float64(scoreGrid-1))
 	k := min(int(x), scoreGrid-2)
 	f := x - float64(k)
 	l[0] = w.share[k] + f*(w.share[k+1]-w.share[k])
-	l[1] = bound(logitSurvival(s.scoreOf(w.direct.q, (z-w.centre)/w.sigma)), logitLimit)
-	l[2] = bound(logitSurvival(s.scoreOf(w.climate.q, z-long)), logitLimit)
+	l[1] = bound(logitSurvival(s.scoreOf(w.max.q, z)), logitLimit)
 	return l
 }
 
@@ -191,9 +188,10 @@ func (s *Series) open(w *horizon) {
 	}
 	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), math.Exp(s.long)-1)
 	for i := range stackLevels {
-		l := s.logits(w, e[windowLevels+i], w.long)
-		copy(e[windowLevels+stackLevels+3*i:], l[:])
+		l := s.logits(w, e[windowLevels+i])
+		copy(e[windowLevels+stackLevels+stackSources*i:], l[:])
 	}
+	copy(e[windowMaxima:], w.max.centre[:])
 	copy(e[windowRest:], w.envelope)
 }
 
@@ -230,15 +228,15 @@ func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 func (s *Series) judge(w *horizon, e []float64) {
 	m := math.Log1p(e[windowMax])
 	low := e[windowLow] != 0
-	w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
 	if !s.c.Full {
+		w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
 		return
 	}
+	s.learnMaxima(w, e[windowMaxima:windowRest], e[windowSigma], m, low)
 	w.score[w.head] = min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh)
 	w.state[w.head] = e[windowState]
 	w.head = (w.head + 1) % scoreMemory
 	w.filled = min(w.filled+1, scoreMemory)
-	w.climate.learn(m-e[windowLong], s.levels, trackerGain, low)
 	for i := range stackLevels {
 		z := e[windowLevels+i]
 		outcome := 0.
@@ -247,8 +245,8 @@ func (s *Series) judge(w *horizon, e []float64) {
 		} else if low {
 			continue
 		}
-		at := windowLevels + stackLevels + 3*i
-		w.stack.learn(e[at:at+3], outcome)
+		at := windowLevels + stackLevels + stackSources*i
+		w.stack.learn(e[at:at+stackSources], outcome)
 	}
 }
 
@@ -301,7 +299,9 @@ func (w *horizon) snapshot(c *codec) {
 	c.whole(&w.head)
 	c.whole(&w.filled)
 	w.direct.snapshot(c)
-	w.climate.snapshot(c)
 	w.stack.snapshot(c)
+	if len(w.max.mix) > 0 {
+		w.max.snapshot(c)
+	}
 	c.nums(w.ring)
 }

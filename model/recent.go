@@ -9,6 +9,7 @@ type recent struct {
 	at    int       // where the newest stands
 	last  float64   // newest known z
 	short int       // steps of the short maximum
+	brief int       // steps of 15 minutes
 
 	block    int // steps a block: 5 minutes below that step, else one
 	perDay   int // blocks in the first season (a day; a week for daily steps)
@@ -30,6 +31,7 @@ func newRecent(step float64) recent {
 	r := recent{
 		raw:     make([]float64, 64),
 		short:   24,
+		brief:   max(1, int(math.Round(900/step))),
 		block:   block,
 		perDay:  int(math.Round(season / blockSeconds)),
 		perWeek: int(math.Round(second / blockSeconds)),
@@ -112,6 +114,20 @@ func (r *recent) long() float64 {
 	m := 0.0
 	for _, v := range r.top {
 		m = max(m, v)
+	}
+	return m
+}
+
+// yesterday is the highest Z of the window of the next h steps one day ago (daily steps: four weeks ago),
+// by whole blocks. It still stands in the ring of the last day.
+func (r *recent) yesterday(h int) float64 {
+	if r.t == 0 {
+		return 0
+	}
+	b := (r.t - 1) / r.block
+	m := 0.
+	for k := range min((h+r.block-1)/r.block, len(r.top)) {
+		m = max(m, r.top[(b+1+k)%len(r.top)])
 	}
 	return m
 }

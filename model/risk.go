@@ -28,7 +28,7 @@ func (s *Series) curves() {
 				z = max(z, w.z[k-1])
 			}
 			w.z[k] = z
-			least = min(least, w.stack.logit(s.logits(w, z, w.long)))
+			least = min(least, w.stack.logit(s.logits(w, z)))
 			w.lg[k] = least
 		}
 	}

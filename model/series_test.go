@@ -202,11 +202,13 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 	if err := other.UnmarshalBinary(blob); !errors.Is(err, ErrSnapshotGrid) {
 		t.Errorf("another grid: %v, want ErrSnapshotGrid", err)
 	}
-	future := slices.Clone(blob)
-	future[4] = 99
-	binary.LittleEndian.PutUint32(future[len(future)-4:], crc32.Checksum(future[:len(future)-4], castagnoli))
-	if err := s.UnmarshalBinary(future); !errors.Is(err, ErrSnapshotGrid) {
-		t.Errorf("another version: %v, want ErrSnapshotGrid", err)
+	for _, version := range []byte{1, snapshotVersion - 1, 99} { // older layouts start from priors, too
+		odd := slices.Clone(blob)
+		odd[4] = version
+		binary.LittleEndian.PutUint32(odd[len(odd)-4:], crc32.Checksum(odd[:len(odd)-4], castagnoli))
+		if err := s.UnmarshalBinary(odd); !errors.Is(err, ErrSnapshotGrid) {
+			t.Errorf("version %d: %v, want ErrSnapshotGrid", version, err)
+		}
 	}
 	for _, n := range []int{0, 3, 19, 20, len(blob) / 2, len(blob) - 1} {
 		if err := s.UnmarshalBinary(blob[:n]); !errors.Is(err, ErrSnapshotDamaged) {

@@ -14,10 +14,11 @@ import (
 //
 // grid is a checksum of step, zone, leads, levels, horizons and sustain: a blob fits only a series of the
 // same grids. All numbers are float64, bit by bit, so a restored series goes on exactly as if it had
-// never stopped.
+// never stopped. The version rises with the layout; an older blob is refused with ErrSnapshotGrid, and its
+// series starts from priors. Version 1: maxima without experts (two layouts of events, not told apart).
 const (
 	snapshotMagic   = "SCmd"
-	snapshotVersion = 1
+	snapshotVersion = 2
 	snapshotHead    = 4 + 2 + 2 + 8 + 4
 )
 
@@ -101,7 +102,7 @@ func (s *Series) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary restores a snapshot taken of a series with the same Config. After an error the series
 // is as it was.
 func (s *Series) UnmarshalBinary(b []byte) error {
-	body, err := unseal(b, snapshotMagic, s.grid())
+	body, err := unseal(b, snapshotMagic, snapshotVersion, s.grid())
 	if err != nil {
 		return fmt.Errorf("restoring a model: %w", err)
 	}
@@ -116,7 +117,7 @@ func (s *Series) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-func unseal(b []byte, magic string, grid uint64) ([]byte, error) {
+func unseal(b []byte, magic string, version uint16, grid uint64) ([]byte, error) {
 	if len(b) < snapshotHead+4 || string(b[:4]) != magic {
 		return nil, ErrSnapshotDamaged
 	}
@@ -125,7 +126,7 @@ func unseal(b []byte, magic string, grid uint64) ([]byte, error) {
 		int(binary.LittleEndian.Uint32(b[snapshotHead-4:])) != end-snapshotHead {
 		return nil, ErrSnapshotDamaged
 	}
-	if binary.LittleEndian.Uint16(b[4:]) != snapshotVersion || binary.LittleEndian.Uint64(b[8:]) != grid {
+	if binary.LittleEndian.Uint16(b[4:]) != version || binary.LittleEndian.Uint64(b[8:]) != grid {
 		return nil, ErrSnapshotGrid
 	}
 	return b[snapshotHead:end], nil

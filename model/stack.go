@@ -2,34 +2,40 @@ package model
 
 import "math"
 
-// stack makes one probability of the three logits l of a horizon: half a fixed mixture, half a logistic
+// stack makes one probability of the two logits l of a horizon: half a fixed mean, half a logistic
 // regression that learns online (one Newton step of its Laplace approximation a lesson: Spiegelhalter &
 // Lauritzen 1990):
 //
-//	logit P = 0.9 [ ½ (.4 l₁ + .5 l₂ + .1 l₃) + ½ θ·x ],   x = [1, l₁, l₂, l₃]
+//	λ = ½ (½ l₁ + ½ l₂) + ½ θ·x,   x = [1, l₁, l₂]
 //	θ ← θ + P x w (o − p) / (1 + w p(1−p) x'Px),  P ← P − …,  P_ii += 2e-6
 //
 // with o the outcome at a few levels C of every window: 1.2 and 1.5 times the recent maximum; 1, 1.2, 2
-// and 3.5 times that of the day. Slopes stay ≥ 0, so that P falls with C.
+// and 3.5 times that of the day. Slopes stay ≥ 0, so that P falls with C. Then
+//
+//	logit P = (1−f) λ (1 − κ e^(−(λ/3)²)) + f l₂,     f from 0 at λ = −1 to φ at −3
+//
+// κ pulls towards one half in the middle, where the sources share their errors; the far tail, where few
+// outcomes were ever seen, belongs to the quantiles that were learnt at their cost.
 type stack struct {
 	theta, p []float64
 }
 
 const (
-	stackInputs = 4
-	stackLevels = 6
-	stackWeight = .05
+	stackSources = 2
+	stackInputs  = 1 + stackSources
+	stackLevels  = 6
+	stackWeight  = .05
 )
 
-// stackCaution pulls every probability a little towards one half. Fitted over the natural sample of all
-// development series the slope of the outcome on this logit is 0.9: sources that agree share their errors.
-const stackCaution = .9
-
-var stackFixed = [3]float64{.4, .5, .1}
+const (
+	stackCaution = .15 // κ
+	stackMiddle  = 3.
+	stackTail    = .8 // φ
+)
 
 func newStack() stack {
-	k := stack{theta: []float64{0, .4, .5, .1}, p: make([]float64, stackInputs*stackInputs)}
-	for i, v := range [stackInputs]float64{.09, .015, .015, .015} {
+	k := stack{theta: []float64{0, .5, .5}, p: make([]float64, stackInputs*stackInputs)}
+	for i, v := range [stackInputs]float64{.09, .015, .015} {
 		k.p[i*stackInputs+i] = v
 	}
 	return k
@@ -44,14 +50,15 @@ func (s *Series) stackAt(z []float64, short, long float64) {
 }
 
 // logit is that of P.
-func (k *stack) logit(l [3]float64) float64 {
-	fixed := stackFixed[0]*l[0] + stackFixed[1]*l[1] + stackFixed[2]*l[2]
-	learnt := k.theta[0] + k.theta[1]*l[0] + k.theta[2]*l[1] + k.theta[3]*l[2]
-	return stackCaution * (.5*fixed + .5*learnt)
+func (k *stack) logit(l [stackSources]float64) float64 {
+	v := .5*(l[0]+l[1])/2 + .5*(k.theta[0]+k.theta[1]*l[0]+k.theta[2]*l[1])
+	f := stackTail * min(max((-v-1)/2, 0), 1)
+	v *= 1 - stackCaution*math.Exp(-v*v/(stackMiddle*stackMiddle))
+	return (1-f)*v + f*l[1]
 }
 
 func (k *stack) learn(l []float64, outcome float64) {
-	x := [stackInputs]float64{1, l[0], l[1], l[2]}
+	x := [stackInputs]float64{1, l[0], l[1]}
 	var g [stackInputs]float64
 	eta, q := 0., 0.
 	for i := range x {
