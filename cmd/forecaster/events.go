@@ -136,7 +136,7 @@ func readEvents(path string) ([]surgecast.PlannedEvent, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		defer z.Close()
+		defer z.Close() //nolint:errcheck // only read from
 		src = z
 	}
 	out, err := parseEvents(src)
