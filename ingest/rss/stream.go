@@ -143,15 +143,10 @@ func (s *Stream) round(ctx context.Context, feeds []*feed, sink ingest.Sink) err
 			}
 			posts = append(posts, fresh...)
 		}
-		switch {
-		case f.failed != nil:
+		if f.failed != nil {
 			sink.Dropped("feed failed", 1)
-			f.every = min(2*f.every, s.c.Slowest)
-		case len(fresh) > 0:
-			f.every = max(f.every/2, s.c.Fastest)
-		default:
-			f.every = min(f.every*3/2, s.c.Slowest)
 		}
+		s.pace(f, len(fresh) > 0)
 		f.next = now.Add(f.every)
 	}
 	if err := sink.Posts(ctx, posts, s.place(feeds)); err != nil {
@@ -174,4 +169,17 @@ func (s *Stream) round(ctx context.Context, feeds []*feed, sink ingest.Sink) err
 		sink.Warn("")
 	}
 	return nil
+}
+
+// pace sets how soon a feed is asked again: sooner when it had news, later when not, much later when it failed.
+func (s *Stream) pace(f *feed, news bool) {
+	switch {
+	case f.failed != nil:
+		f.every *= 2
+	case news:
+		f.every /= 2
+	default:
+		f.every = f.every * 3 / 2
+	}
+	f.every = min(max(f.every, s.c.Fastest), s.c.Slowest)
 }
