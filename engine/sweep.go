@@ -49,6 +49,7 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	moved := len(found) > 0
 	sites, err := e.sweepSites(ctx, now)
 	if err != nil {
 		return Result{}, err
@@ -62,7 +63,7 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 		}
 		good = append(good, o)
 	}
-	return e.commit(ctx, append(good, e.talkSnapshots(now)...), now)
+	return e.commit(ctx, append(good, e.talkSnapshots(now, moved)...), now)
 }
 
 // putAside drops whatever a series had half done: it starts again from what is stored, but not at once.

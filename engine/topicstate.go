@@ -53,12 +53,15 @@ func groupOf(id int64) talkGroup {
 func (g talkGroup) name() string { return fmt.Sprintf("topics:%d:%d", g.shard, g.group) }
 
 // talkSnapshots are the groups whose turn has come since the last sweep, one in topicGroups every sixtieth
-// of the interval, and those with a topic that has come a long way.
-func (e *Engine) talkSnapshots(now time.Time) []outcome {
+// of the interval, and those with a topic that has come a long way. moved says that topics were stepped.
+func (e *Engine) talkSnapshots(now time.Time, moved bool) []outcome {
 	turn := max(time.Second, topicSnapshots*e.cfg.SnapshotEvery/topicGroups)
 	at := now.UnixNano() / int64(turn)
 	if e.turn == 0 || at < e.turn {
 		e.turn = at
+	}
+	if at == e.turn && !moved {
+		return nil
 	}
 	var its [topicGroups]bool
 	for k := range min(at-e.turn, topicGroups) {
