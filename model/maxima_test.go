@@ -61,3 +61,26 @@ func TestCapacityForRareJumpsCostsLessThanReacting(t *testing.T) {
 		t.Errorf("asked for %.1f times the most ever seen", widest)
 	}
 }
+
+// Forty days of which each is a factor apart from the one before: no quantile of the next week passes 2.3 times
+// the most seen.
+//
+// Fails when: look lets a young series reach five times the largest seen.
+func TestAYoungSeriesReachesLessFar(t *testing.T) {
+	s := New(Config{StepSeconds: day, Leads: []int{1, 2, 4, 7}, Levels: siteConfig().Levels, Horizons: []int{7}, Sustain: 1, Full: true})
+	var f Forecast
+	rng := rand.New(rand.NewPCG(5, 6))
+	reach, seen := 0., 0.
+	for i := range 40 {
+		y := math.Exp(5 + 2*rng.NormFloat64())
+		seen = max(seen, y)
+		s.Step(monday+int64(i)*day, Obs{Value: y})
+		s.Forecast(&f)
+		for _, q := range f.Q {
+			reach = max(reach, q[len(q)-1]/(seen+5))
+		}
+	}
+	if reach > 2.3 {
+		t.Errorf("reached %.1f times the most seen", reach)
+	}
+}

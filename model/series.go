@@ -52,7 +52,7 @@ type Series struct {
 	horizons []horizon
 
 	// Worked out anew at each step from the above.
-	ceiling      float64 // log(1 + 5 × largest seen)
+	ceiling      float64 // log(1 + 2 … 5 × largest seen)
 	mean3, mean8 float64
 	scaleInputs  [scaleFeatures]float64
 	demand       float64 // Z of this step
@@ -202,7 +202,8 @@ func (s *Series) miss() {
 // look works out what all leads share.
 func (s *Series) look() {
 	s.events.look(s.unix)
-	s.ceiling = math.Log1p(5*s.maxSeen+5) + s.events.top
+	// A young series has seen one surge or none: twice that is as far as it reaches, five times in the end.
+	s.ceiling = math.Log1p((2+3*min(float64(s.n)/1000, 1))*s.maxSeen+5) + s.events.top
 	if s.c.Full {
 		s.long = math.Log1p(s.recent.long())
 	}
