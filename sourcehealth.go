@@ -1,6 +1,9 @@
 package surgecast
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // SourceState is what a feed is doing.
 type SourceState string
@@ -45,4 +48,48 @@ type SourceGap struct {
 	From, To time.Time
 	Reason   string
 	NotedAt  time.Time
+}
+
+// Sentence is the health in words for a person. A holder that has said nothing for longer than old has
+// stopped: what it said last no longer counts.
+func (h SourceHealth) Sentence(now time.Time, old time.Duration) string {
+	clock := func(t time.Time) string { return t.UTC().Format("15:04 UTC") }
+	if now.Sub(h.UpdatedAt) > old {
+		return "Nothing has read it since " + clock(h.UpdatedAt) + "."
+	}
+	switch h.State {
+	case SourceLive:
+		switch {
+		case h.Warning != "":
+			return h.Warning
+		case h.GapSeconds >= 60:
+			return "Counting. " + whole(h.GapSeconds/60, "minute") + " of the last 24 hours are missing."
+		case h.LagSeconds >= 90:
+			return "Counting, " + whole(h.LagSeconds/60, "minute") + " behind."
+		default:
+			return "Counting. No gaps in the last 24 hours."
+		}
+	case SourceCatchingUp:
+		if h.Watermark.IsZero() {
+			return "Reading what it missed."
+		}
+		return "Reading what it missed; counted up to " + clock(h.Watermark) + "."
+	case SourceWaiting:
+		if h.LastError == "" {
+			return "Cannot be reached. It is tried again by itself."
+		}
+		return "Cannot be reached: " + h.LastError + ". It is tried again by itself."
+	case SourceStopped:
+		return "Not being read."
+	case SourceConnecting:
+	}
+	return "Connecting."
+}
+
+func whole(x float64, noun string) string {
+	n := int(x)
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }

@@ -56,6 +56,8 @@ type Config struct {
 	WhatIf Planner  // nil: what-if is not answered here
 	Review Reviewer // nil: no reviews here
 	Scores Scorer   // nil: no scores here
+	// TrafficSources says how the readers of sites' traffic are doing; nil: this process runs none.
+	TrafficSources func(now time.Time) []TrafficSource
 	// Ladder says where the rungs of a site stand (risk.Ladder), Admit how many it can let in (risk.Admit), Windows
 	// when a floor should stand above the least (capacity.Windows). nil: those routes are not answered here.
 	Ladder  func(site surgecast.Site, f *surgecast.SiteForecast, rungs []surgecast.Rung, now time.Time) []surgecast.RungState

@@ -45,6 +45,8 @@ type fakeStore struct {
 	marks      map[string][]surgecast.SurgeMark
 	notices    map[int64][]surgecast.Notice
 	ladders    map[int64][]surgecast.Rung
+	healths    []surgecast.SourceHealth
+	gaps       []surgecast.SourceGap
 	queries    int
 	events     []surgecast.PlannedEvent
 }
@@ -864,4 +866,22 @@ func (f *fakeStore) Ladder(_ context.Context, site int64) ([]surgecast.Rung, err
 	done, err := f.in()
 	defer done()
 	return slices.Clone(f.ladders[site]), err
+}
+
+func (f *fakeStore) SourceHealths(context.Context) ([]surgecast.SourceHealth, error) {
+	done, err := f.in()
+	defer done()
+	return slices.Clone(f.healths), err
+}
+
+func (f *fakeStore) Gaps(_ context.Context, source int64, since time.Time) ([]surgecast.SourceGap, error) {
+	done, err := f.in()
+	defer done()
+	var out []surgecast.SourceGap
+	for _, g := range f.gaps {
+		if g.SourceID == source && g.To.After(since) {
+			out = append(out, g)
+		}
+	}
+	return out, err
 }

@@ -47,17 +47,7 @@ type (
 	keyIn   struct {
 		ID string `path:"id" maxLength:"60"`
 	}
-	sourcesOut struct{ Body List[SourceBody] }
 )
-
-// SourceBody is one feed of mentions.
-type SourceBody struct {
-	Source      string `json:"source"`
-	Kind        string `json:"kind"`
-	Mode        string `json:"mode" doc:"increments or absolute"`
-	StepSeconds int    `json:"step_seconds"`
-	Simulated   bool   `json:"simulated"`
-}
 
 func (s *Server) keyRoutes() {
 	register(s, operation("GET", "/v1/keys", "list-keys", "Keys, without the keys"), surgecast.ScopeAdmin, s.listKeys)
@@ -65,7 +55,6 @@ func (s *Server) keyRoutes() {
 	op.DefaultStatus = http.StatusCreated
 	register(s, op, surgecast.ScopeAdmin, s.createKey)
 	register(s, operation("DELETE", "/v1/keys/{id}", "delete-key", "End a key, and the sessions opened with it"), surgecast.ScopeAdmin, s.deleteKey)
-	register(s, operation("GET", "/v1/sources", "list-sources", "Feeds of mentions"), surgecast.ScopeRead, s.listSources)
 
 	op = operation("POST", sessionPath, "open-session", "Exchange a key for a cookie, for the dashboard")
 	register(s, op, "", s.openSession)
@@ -158,22 +147,4 @@ func (s *Server) keyBody(k surgecast.Key) KeyBody {
 		}
 	}
 	return b
-}
-
-func (s *Server) listSources(ctx context.Context, _ *struct{}) (*sourcesOut, error) {
-	who := caller(ctx)
-	all, err := s.c.Store.Sources(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing sources: %w", err)
-	}
-	out := &sourcesOut{List[SourceBody]{Items: []SourceBody{}}}
-	for _, src := range all {
-		if foreignSource(src.Slug, who.account) {
-			continue
-		}
-		out.Body.Items = append(out.Body.Items, SourceBody{
-			Source: publicSource(src.Slug, who.account), Kind: string(src.Kind), Mode: string(src.Mode), StepSeconds: src.StepSeconds, Simulated: src.Simulated,
-		})
-	}
-	return out, nil
 }

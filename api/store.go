@@ -52,6 +52,8 @@ type Store interface {
 	Surges(ctx context.Context, account int64, f surgecast.SurgeFilter, p surgecast.Page) ([]surgecast.Surge, string, error)
 	AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error
 	SurgeMarks(ctx context.Context, surgeIDs []string) (map[string][]surgecast.SurgeMark, error)
+	SourceHealths(ctx context.Context) ([]surgecast.SourceHealth, error)
+	Gaps(ctx context.Context, sourceID int64, since time.Time) ([]surgecast.SourceGap, error)
 	SetLadder(ctx context.Context, site surgecast.Site, rungs []surgecast.Rung) ([]surgecast.Rung, error)
 	Ladder(ctx context.Context, siteID int64) ([]surgecast.Rung, error)
 	SetNotice(ctx context.Context, n surgecast.Notice) error

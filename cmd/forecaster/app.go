@@ -30,14 +30,15 @@ import (
 
 // app is the service around one database: every part built, none started.
 type app struct {
-	g      *Global
-	db     *database
-	clock  surgecast.Clock
-	api    *api.Server
-	engine *engine.Engine
-	notify *notify.Notifier
-	reg    *prometheus.Registry
-	key    []byte // opens webhook secrets
+	g       *Global
+	db      *database
+	clock   surgecast.Clock
+	api     *api.Server
+	engine  *engine.Engine
+	notify  *notify.Notifier
+	reg     *prometheus.Registry
+	key     []byte          // opens webhook secrets
+	traffic *traffic.Runner // nil: this process reads no site's traffic
 }
 
 // appOptions say how the parts are joined.
@@ -80,16 +81,19 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	conf := api.Config{
 		Store: db.Store, Clock: o.clock, Wall: time.Now, Logger: g.log, Draw: web.Draw, Restate: engine.Restate,
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
-		Saturated:  traffic.Saturated,
-		Check:      checker{db: db, clock: o.clock}.Check,
-		WhatIf:     engine.WhatIf(engine.Config{Store: db.Store, Clock: o.clock, Logger: g.log, Hypothetical: o.hypothetical, Workers: 1}),
-		SayStatus:  risk.SayStatus,
-		Review:     reviewer{db}.Review,
-		Scores:     reviewer{db},
-		Ladder:     risk.Ladder,
-		Admit:      risk.Admit,
-		Windows:    capacity.Windows,
-		SealSecret: func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
+		Saturated:      traffic.Saturated,
+		Check:          checker{db: db, clock: o.clock}.Check,
+		WhatIf:         engine.WhatIf(engine.Config{Store: db.Store, Clock: o.clock, Logger: g.log, Hypothetical: o.hypothetical, Workers: 1}),
+		SayStatus:      risk.SayStatus,
+		Review:         reviewer{db}.Review,
+		Scores:         reviewer{db},
+		Ladder:         risk.Ladder,
+		TrafficSources: a.trafficSources,
+		Admit:          risk.Admit,
+		Windows:        capacity.Windows,
+		SealSecret:     func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
+		OpenSecret:     func(sealed []byte) ([]byte, error) { return notify.Open(a.key, sealed) },
+		Senders:        db.Store,
 	}
 	if o.speed != nil {
 		conf.Live = liveSpeed(o.speed)
@@ -126,6 +130,22 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		},
 	})
 	return a, nil
+}
+
+// trafficSources is how the readers of sites' traffic in this process are doing.
+func (a *app) trafficSources(now time.Time) []api.TrafficSource {
+	if a.traffic == nil {
+		return nil
+	}
+	var out []api.TrafficSource
+	for _, h := range a.traffic.Health() {
+		t := api.TrafficSource{Site: h.Site, Kind: h.Kind, State: string(h.State), Sentence: h.Sentence(now), Warning: h.Warning, Error: h.Error}
+		if !h.LastMinute.IsZero() {
+			t.LastMinute = &h.LastMinute
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 // requeue sends again, under the same ids, what a killed process was sending. Only where no other process

@@ -85,7 +85,8 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
 	}
 	if slices.Contains(c.Roles, "ingest") {
-		grp.Go(func() error { return newTraffic(a, c.traffic).Run(ctx) })
+		a.traffic = newTraffic(a, c.traffic)
+		grp.Go(func() error { return a.traffic.Run(ctx) })
 		grp.Go(func() error { return a.ingest(ctx, &c.Feeds) })
 	}
 	if slices.Contains(c.Roles, "notify") {
