@@ -101,7 +101,7 @@ func (s *Supervisor) counter(ctx context.Context, c Counter, src surgecast.Sourc
 			began := s.Clock()
 			err := c.Run(ctx, b)
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was told to stop
 			}
 			if s.Clock().Sub(began) >= time.Minute {
 				wait.reset()

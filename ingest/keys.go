@@ -80,7 +80,7 @@ func (k *Keys) renew(day int64) error {
 		}
 	}
 	d := &dayKeys{day: day}
-	ok := false
+	var ok bool
 	if d.today0, d.today1, ok = f.key(day); !ok {
 		var secret [16]byte
 		_, _ = rand.Read(secret[:]) // never fails

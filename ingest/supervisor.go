@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,7 +74,6 @@ type Supervisor struct {
 	Config
 	metrics *metrics
 	book    *topicBook
-	sources atomic.Int64 // held now
 }
 
 // New makes a supervisor; it starts nothing.
@@ -127,8 +125,9 @@ func (s *Supervisor) source(ctx context.Context, src surgecast.Source, hold func
 		if err == nil {
 			have, err = s.Store.EnsureSource(ctx, src)
 		}
-		if errors.Is(err, surgecast.ErrConflict) {
-			return err // two meanings for one name: somebody has to decide
+		if errors.Is(err, surgecast.ErrConflict) { // two meanings for one name: somebody has to decide
+			log.Error("this source is not counted until it has another name", "err", err)
+			return nil //nolint:nilerr // it concerns no other
 		}
 		var l surgecast.Lease
 		mine := false
@@ -144,12 +143,10 @@ func (s *Supervisor) source(ctx context.Context, src surgecast.Source, hold func
 			wait.reset()
 			said = ""
 			log.Info("counting", "epoch", l.Epoch)
-			s.sources.Add(1)
 			err = hold(ctx, have, l)
-			s.sources.Add(-1)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		if err != nil && err.Error() != said { // the same every few seconds says nothing new
 			said = err.Error()

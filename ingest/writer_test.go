@@ -40,14 +40,14 @@ func (f *forgetful) Cursor(context.Context, int64) (string, error) { return f.at
 func (f *forgetful) CloseSourceMinutes(context.Context, surgecast.Lease, int64, time.Time, time.Time, bool, time.Time) error {
 	return nil
 }
+
 func (f *forgetful) RecordGap(context.Context, surgecast.Lease, surgecast.SourceGap) error {
 	return nil
 }
 
 // Trap 1: the answer to a commit is lost. The batch is tried again and must not count twice.
 //
-// Fails when: once takes ErrConflict for a lost source without looking at the cursor, or position.N is not
-// raised.
+// Fails when: once takes ErrConflict for a lost source without looking at the cursor.
 func TestLostAnswerToACommit(t *testing.T) {
 	now := t0.Add(time.Hour)
 	ta := testTally(t, &now)

@@ -14,6 +14,7 @@ import (
 	"surgecast/ingest/jetstream"
 	"surgecast/ingest/jetstream/jetstreamtest"
 	"surgecast/ingest/match"
+	"surgecast/migrations"
 	"surgecast/store"
 	"surgecast/store/storetest"
 )
@@ -101,6 +102,8 @@ func BenchmarkSocketToCommitted(b *testing.B) {
 	url := os.Getenv("SURGECAST_BENCH_DATABASE_URL")
 	if url == "" {
 		url = storetest.URL(b)
+	} else if err := migrations.Up(b.Context(), url); err != nil {
+		b.Fatal(err)
 	}
 	for b.Loop() {
 		s, err := store.Open(b.Context(), url, store.Options{})

@@ -212,8 +212,7 @@ func (w *world) holder() (h string) {
 
 // PostgreSQL is stopped and started again while posts go on: nothing is lost and nothing is doubled.
 //
-// Fails when: writer.write returns an error of the database instead of trying again, or collects a new batch
-// for each attempt.
+// Fails when: writer.write collects a new batch for each attempt.
 func TestDatabaseStoppedAndStarted(t *testing.T) {
 	t.Parallel()
 	down := 60 * time.Second

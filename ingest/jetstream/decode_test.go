@@ -57,7 +57,10 @@ func TestDecodeV1(t *testing.T) {
 		{what: created, kind: ingest.Quote, text: "ОЧЕРЕДЬ В МУЗЕЙ, вот карта", link: "https://example.org/map " + quoted, skew: 300 * time.Millisecond},
 		{what: created, kind: ingest.Repost, link: quoted, skew: 250 * time.Millisecond},
 		{what: created, kind: ingest.Reply, text: "港の博物館は満員です", bot: true, skew: 140 * time.Millisecond},
-		{what: other}, {what: other}, {what: other}, {what: other},
+		{what: other},
+		{what: other},
+		{what: other},
+		{what: other},
 	} {
 		d := &decoder{hash: plainHash}
 		var e event

@@ -249,7 +249,7 @@ func TestEndlessMessage(t *testing.T) {
 // Trap 9: after a repository is resynchronised, v2 replays its old posts as creates. They are dated by their
 // authors long before, and are not counted.
 //
-// Fails when: maxSkewMicros is a day.
+// Fails when: maxSkewMicros is a week.
 func TestResynchronisedPostsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, time.Now().Add(-20*time.Second), time.Millisecond)

@@ -243,12 +243,6 @@ func (s *scanner) integer() (n int64, err error) {
 	return n, nil
 }
 
-// boolean takes true; any other value gives false.
-func (s *scanner) boolean() (bool, error) {
-	c := s.next()
-	return c == 't', s.skip()
-}
-
 // skip takes the value that is next, whatever it is.
 func (s *scanner) skip() error {
 	depth := 0

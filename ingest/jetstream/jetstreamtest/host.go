@@ -269,7 +269,7 @@ func (p *player) play(ctx context.Context, i, skipBefore int64) {
 		i++
 		sent++
 		h.Sent.Add(1)
-		if p.disturb(ctx, sent, b) {
+		if p.disturb(ctx, sent) {
 			return
 		}
 	}
@@ -295,7 +295,7 @@ func (s *sample) collection() string {
 }
 
 // disturb does what is to go wrong after so many events; true: this connection is over.
-func (p *player) disturb(ctx context.Context, sent int64, last []byte) bool {
+func (p *player) disturb(ctx context.Context, sent int64) bool {
 	due := func(every int64) bool { return every > 0 && sent%every == 0 }
 	now := p.h.Clock()
 	put := func(line string) { _ = p.send([]byte(line)) }
