@@ -54,10 +54,10 @@ func Text(text []byte, links [][]byte, markup string) (words []byte, addresses [
 			text = append(text, ' ')
 		case html.EndTagToken:
 			name, _ := z.TagName()
-			switch n := string(name); {
-			case n == silent:
+			switch string(name) {
+			case silent:
 				silent = ""
-			case n == "a":
+			case "a":
 				inLink = false
 			}
 		case html.CommentToken, html.DoctypeToken:

@@ -138,6 +138,8 @@ var golden = []struct {
 	{"a sum is no name", "1+", "1+1", false},
 	{"AT&T", "at&t", "AT&T is down", true},
 	{"emphasis", "apple", "_apple_", true},
+	{"a stray mark is no word", "hp touchpad", "hp _\u0301 touchpad", true},
+	{"link in emphasis", "example.com", "_https://example.com/_", true},
 	{"snake case", "apple", "apple_pie", false},
 
 	// Emoji.

@@ -23,15 +23,15 @@ type slowToken struct {
 // package but the documented rules.
 var (
 	slowOdd      = strings.NewReplacer("ß", "ss", "’", "'", "™", " ", "²", " ", "\u00ad", "", "\ufe0f", "", "ς", "σ")
-	slowAddress  = regexp.MustCompile(`^https?://[a-z0-9./?=&_-]*`)
+	slowAddress  = regexp.MustCompile(`^https?://(?:[!#$%&'()*+,./0-9:;=?@\[\]_a-z~-]|[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}ー]|\p{M})*`)
 	slowTag      = regexp.MustCompile(`^#[\p{L}\p{Nd}_][\p{L}\p{Nd}\p{M}_]*`)
-	slowName     = regexp.MustCompile(`^@[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}][a-z0-9_]*((?:[.@-]+?[a-z0-9_]+)*)`)
+	slowName     = regexp.MustCompile(`^@(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}_])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}\p{M}_])*((?:[.@-](?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}_])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}\p{M}_])*)*)`)
 	slowSolo     = regexp.MustCompile(`^[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}ー]`)
-	slowHangul   = regexp.MustCompile(`^\p{Hangul}+`)
-	slowWord     = regexp.MustCompile(`^(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{Nd}_])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{Nd}\p{M}_])*(?:'(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{Nd}])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{Nd}\p{M}_])*)*`)
+	slowHangul   = regexp.MustCompile(`^\p{Hangul}[\p{Hangul}\p{M}]*`)
+	slowWord     = regexp.MustCompile(`^(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}_])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}\p{M}_])*(?:'(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}])(?:[^\P{L}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}\p{M}_])*)*`)
 	slowSign     = regexp.MustCompile(`^(?:\+\+|\+|#)`)
 	slowWordish  = regexp.MustCompile(`^[\p{L}\p{Nd}_]`)
-	slowBefore   = regexp.MustCompile(`(?:[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{Nd}\p{M}_])$`)
+	slowBefore   = regexp.MustCompile(`(?:[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}ー]|[\p{Nd}\p{M}_])$`)
 	slowEmoji    = regexp.MustCompile(`^[🔥👍](?:[🏽]|\x{200d}[🔥👍])*`)
 	slowTrailing = ".,;:!?'*_"
 )
@@ -46,6 +46,10 @@ func slowCut(s string, term bool) (out []slowToken) {
 	for s != "" {
 		take := func(n int) string { x := s[:n]; before, s = x, s[n:]; return x }
 		inWord := slowBefore.MatchString(before)
+		if s[0] == '_' {
+			take(1)
+			continue
+		}
 		if m := slowAddress.FindString(s); m != "" {
 			take(len(m))
 			out = append(out, slowToken{}, slowToken{slowURL(strings.TrimRight(m, slowTrailing))}, slowToken{})
@@ -86,9 +90,9 @@ func slowCut(s string, term bool) (out []slowToken) {
 		if m := slowHangul.FindString(s); m != "" {
 			take(len(m))
 			var k slowToken
-			r := []rune(m)
-			for n := 2; n <= min(8, len(r)) && !term && len(r) > 1; n++ {
-				k.readings = append(k.readings, string(r[:n])+"*")
+			ends := regexp.MustCompile(`\p{Hangul}`).FindAllStringIndex(m, -1)
+			for n := 2; n <= min(8, len(ends)) && !term; n++ {
+				k.readings = append(k.readings, m[:ends[n-1][1]]+"*")
 			}
 			out = append(out, slowToken{append(k.readings, m)})
 			continue
@@ -130,8 +134,10 @@ func slowCut(s string, term bool) (out []slowToken) {
 
 func slowURL(s string) []string {
 	_, s, _ = strings.Cut(s, "://")
+	s, _, _ = strings.Cut(s, "#")
 	s, query, _ := strings.Cut(s, "?")
 	host, path, _ := strings.Cut(s, "/")
+	host = host[strings.LastIndex(host, "@")+1:]
 	host = strings.TrimPrefix(strings.TrimRight(host, "."), "www.")
 	if host == "" || host[0] == '.' {
 		return []string{"\x00"}

@@ -58,6 +58,7 @@ func (s *Scratch) split(b []byte) {
 					continue
 				}
 			}
+		default: // punctuation, and marks with nothing to stand on
 		}
 		before = k
 		i += n
@@ -68,6 +69,9 @@ func (s *Scratch) split(b []byte) {
 func (s *Scratch) word(b []byte, i int) int {
 	for i < len(b) && b[i] == '_' { // _emphasis_
 		i++
+	}
+	if _, k, _ := s.rune(b, i); k != word { // nothing stands behind the _, or a stray mark does
+		return i
 	}
 	joined := false
 	end := i
