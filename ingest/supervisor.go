@@ -127,7 +127,7 @@ func (s *Supervisor) source(ctx context.Context, src surgecast.Source, hold func
 		}
 		if errors.Is(err, surgecast.ErrConflict) { // two meanings for one name: somebody has to decide
 			log.Error("this source is not counted until it has another name", "err", err)
-			return nil //nolint:nilerr // it concerns no other
+			return nil
 		}
 		var l surgecast.Lease
 		mine := false
