@@ -60,6 +60,7 @@ type Store interface {
 type Config struct {
 	Store  Store
 	Clock  surgecast.Clock
+	Wall   surgecast.Clock // real time, which leases age in whatever the data's clock says; time.Now
 	Logger *slog.Logger
 	Holder string // names this process in leases
 
@@ -130,6 +131,9 @@ type Engine struct {
 
 // New makes an engine; it reads and writes nothing before the first sweep.
 func New(cfg Config) *Engine {
+	if cfg.Wall == nil {
+		cfg.Wall = time.Now
+	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = max(1, runtime.NumCPU()-1)
 	}

@@ -21,7 +21,7 @@ const (
 // lease renews what is held, and takes or hands back what makes this engine's share. Losing a lease means
 // another process has taken over some series: what was computed of them is forgotten.
 func (e *Engine) lease(ctx context.Context) error {
-	if time.Since(e.renewed) < leaseRenew {
+	if e.cfg.Wall().Sub(e.renewed) < leaseRenew {
 		return nil
 	}
 	if err := e.renew(ctx); err != nil {
@@ -87,13 +87,13 @@ func (e *Engine) renew(ctx context.Context) error {
 			}
 		}
 	}
-	e.renewed = time.Now()
+	e.renewed = e.cfg.Wall()
 	return nil
 }
 
 // keep renews the leases in the middle of a long sweep; a lost one ends it.
 func (e *Engine) keep(ctx context.Context) error {
-	if time.Since(e.renewed) < leaseRenew {
+	if e.cfg.Wall().Sub(e.renewed) < leaseRenew {
 		return nil
 	}
 	n := len(e.leases)
