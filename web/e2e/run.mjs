@@ -9,7 +9,7 @@ import { find } from "./browser.mjs";
 const here = import.meta.dirname;
 const missing = !find()
   ? "no Chromium on this machine: install Debian's package chromium, or set SURGECAST_CHROMIUM to a browser"
-  : !existsSync(join(here, "..", "dist", "index.html"))
+  : !existsSync(join(process.env.SURGECAST_DIST ?? join(here, "..", "dist"), "index.html"))
     ? "the dashboard is not built: npm run build"
     : "";
 if (missing) {

@@ -7,7 +7,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as fixtures from "./fixtures.mjs";
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
+const dist = process.env.SURGECAST_DIST ?? join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
 const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 // The three policies of api: a page that needs more than they allow fails here.
 const end = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

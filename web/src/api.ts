@@ -13,12 +13,17 @@ export class Problem extends Error {
     readonly reference: string,
     readonly field = "",
     readonly remedy = "",
+    readonly code = "",
   ) {
     super(detail || title);
   }
 }
 
 async function request<T>(path: string, init: RequestInit): Promise<T> {
+  return (await (await ask(path, init)).json().catch(() => null)) as T; // 204 has no body
+}
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, { credentials: "same-origin", ...init, headers: { Accept: "application/json", ...init.headers } });
@@ -26,12 +31,17 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
     throw new Problem(0, "No answer", "The server does not answer. Trying again.", "");
   }
   if (answer.status === 401) throw new Unauthorised();
-  const body: unknown = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const p = (body ?? {}) as { title?: string; detail?: string; reference?: string; field?: string; remedy?: string };
-    throw new Problem(answer.status, p.title ?? `Error ${answer.status}`, p.detail ?? "", p.reference ?? "", p.field ?? "", p.remedy ?? "");
+    const body: unknown = await answer.json().catch(() => null);
+    const p = (body ?? {}) as { title?: string; detail?: string; reference?: string; field?: string; remedy?: string; code?: string };
+    throw new Problem(answer.status, p.title ?? `Error ${answer.status}`, p.detail ?? "", p.reference ?? "", p.field ?? "", p.remedy ?? "", p.code ?? "");
   }
-  return body as T;
+  return answer;
+}
+
+// getText is for what is no JSON, or is wanted as it was sent.
+export async function getText(path: string): Promise<string> {
+  return (await ask(path, {})).text();
 }
 
 export function get<T>(path: string): Promise<T> {

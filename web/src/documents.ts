@@ -58,7 +58,11 @@ export interface SiteStatus {
   issued_at: string | null;
   valid_until: string | null;
   stale: boolean;
+  surge_id: string | null;
   surge_since: string | null;
+  taken_by?: string;
+  taken_note?: string;
+  muted_until?: string | null;
   units_now: number;
   units_recommended: number | null;
   spark_rpm: (number | null)[] | null; // the median expected in each of the next 24 hours
@@ -138,7 +142,7 @@ export interface Risk {
   stale: boolean;
   degraded: string[] | null;
   forecast_id: string | null;
-  surge: { id: string; state: State; opened_at: string | null; alert_at: string | null } | null;
+  surge: { id: string; state: State; opened_at: string | null; alert_at: string | null; taken_by?: string; taken_note?: string; muted_until?: string | null } | null;
   level: string;
   last?: { at: string; requests_rpm: number | null };
 }
@@ -185,6 +189,7 @@ export interface Surge {
   opened_at: string;
   transitions: {
     at: string;
+    issued_at: string;
     from: State;
     to: State;
     probability: number | null;

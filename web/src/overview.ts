@@ -1,6 +1,7 @@
 import { get } from "./api";
 import type { SiteRow, State, Worklist } from "./documents";
 import { h, patch } from "./element";
+import { Marks } from "./marks";
 import { grouped, money, rate, shortLeft, shownPercent } from "./number";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
@@ -14,7 +15,12 @@ const foldFrom = 5; // more calm sites than this are folded away when someone el
 interface Row {
   element: HTMLTableRowElement;
   cells: HTMLElement[];
+  todo: HTMLElement;
+  marks: Marks;
 }
+
+// wall is the list for a screen across the room: twice the type, nothing to press.
+const wall = new URLSearchParams(location.search).get("view") === "wall";
 
 const columns = ["State", "Site", "What to do", "Act by", "Chance, next 6 h", "At stake", "Next 24 h"] as const;
 type Sort = "state" | "site" | "act" | "chance" | "stake";
@@ -34,6 +40,7 @@ export class Overview implements Page {
   private readonly calm: HTMLElement;
   private readonly list: HTMLElement;
   private readonly changed: HTMLElement;
+  private readonly marked = h("p", { class: "marked" });
   private readonly first = h("div", { class: "card first", hidden: true });
   private readonly heads: HTMLElement[] = [];
   private readonly before = new Map<string, State>();
@@ -55,7 +62,16 @@ export class Overview implements Page {
     );
     this.calm = h("details", { class: "calmfold", hidden: true }, this.calmSummary, table(h("caption", { class: "sr" }, "Calm sites"), this.calmBody, false));
     this.list = h("div", { class: "card list", hidden: true }, table(this.caption, this.body, true), this.calm);
-    shell.main.append(h("h1", {}, "Who needs someone first"), this.lead, h("div", { class: "countrow" }, this.counts, this.changed), this.first, this.list);
+    document.documentElement.classList.toggle("wall", wall);
+    const ask = h("a", { class: "button", href: "/check" }, "Check a topic…");
+    const view = h("p", { class: "links views" }, h("a", { href: "/?view=wall" }, "Wall view"));
+    shell.main.append(
+      h("div", { class: "leadrow" }, h("div", {}, h("h1", {}, "Who needs someone first"), this.lead), !wall && ask),
+      h("div", { class: "countrow" }, this.counts, this.marked, this.changed),
+      this.first,
+      this.list,
+      wall ? "" : view,
+    );
   }
 
   async load(): Promise<void> {
@@ -73,7 +89,7 @@ export class Overview implements Page {
     });
     this.announce(items);
     this.fill();
-    this.arrange(this.held.length === 0);
+    this.arrange(this.held.length === 0 || wall); // nobody points at a wall
   }
 
   rezone(): void {
@@ -162,7 +178,9 @@ export class Overview implements Page {
     const isCalm = (slug: string) => (items.get(slug)?.status?.state ?? "cannot_tell") === "calm";
     const calm = this.held.filter(isCalm);
     const fold = calm.length > foldFrom && calm.length < this.held.length && this.sort === "state";
-    const rows = (slugs: string[]) => slugs.map((s) => this.rows.get(s)?.element).filter((e): e is HTMLTableRowElement => !!e);
+    const only = this.only;
+    const stands = (slug: string) => !only || marked(items.get(slug));
+    const rows = (slugs: string[]) => slugs.filter(stands).map((s) => this.rows.get(s)?.element).filter((e): e is HTMLTableRowElement => !!e);
     this.body.replaceChildren(...rows(fold ? this.held.filter((s) => !isCalm(s)) : this.held));
     this.calmBody.replaceChildren(...rows(fold ? calm : []));
     this.calm.hidden = !fold;
@@ -177,7 +195,7 @@ export class Overview implements Page {
     this.list.hidden = items.length === 0;
     patch(this.first, items.length, () => [
       h("p", {}, "Nothing is watched yet."),
-      h("p", {}, h("b", {}, "Watch my site"), " (2 minutes): ", h("code", {}, "forecaster site add"), ", or POST /v1/sites."),
+      h("p", {}, h("a", { href: "/setup?tab=sites" }, h("b", {}, "Watch my site")), " (2 minutes), here or with ", h("code", {}, "forecaster site add"), "."),
       h("p", {}, h("b", {}, "Play a simulated surge"), " (10 seconds): ", h("code", {}, "forecaster demo"), "."),
     ]);
 
@@ -215,6 +233,8 @@ export class Overview implements Page {
           ),
     );
 
+    this.markedLine(items);
+
     const known = new Set(items.map((s) => s.slug));
     for (const [slug, row] of this.rows) {
       if (known.has(slug)) continue;
@@ -229,7 +249,10 @@ export class Overview implements Page {
             ? h("th", { scope: "row", role: "rowheader", class: "site" })
             : h("td", { role: "cell", class: ["state", "", "todo", "act", "chance", "stake", "spark"][i]!, "data-label": c }),
         );
-        row = { cells, element: h<HTMLTableRowElement>("tr", { role: "row" }, ...cells) };
+        const todo = h("div", {});
+        const marks = new Marks(() => this.shell.request());
+        cells[2]!.append(todo, marks.element);
+        row = { cells, todo, marks, element: h<HTMLTableRowElement>("tr", { role: "row" }, ...cells) };
         this.rows.set(s.slug, row);
       }
       this.row(row, s, zone);
@@ -240,13 +263,14 @@ export class Overview implements Page {
     const state = s.status?.state ?? "cannot_tell";
     const v = s.status?.verdict ?? null;
     row.element.className = look(state).tone;
-    const [stateCell, site, todo, act, chance, stake, spark] = row.cells as [HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+    const [stateCell, site, , act, chance, stake, spark] = row.cells as [HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement];
     patch(stateCell, state, () => [badge(state)]);
     patch(site, [s.slug, s.name, s.simulated, zone], () => [
       h("a", { href: `/sites/${s.slug}${zone === s.time_zone ? "" : location.search}` }, s.name),
       s.simulated && simulatedChip(),
     ]);
-    patch(todo, v?.overview ?? "", () => withTimes(v?.overview || "–"));
+    patch(row.todo, v?.overview ?? "", () => withTimes(v?.overview || "–"));
+    this.mark(row, s, zone);
     this.decide(act, s);
     patch(chance, this.chanceOf(s), () => {
       const c = this.chanceOf(s);
@@ -257,6 +281,47 @@ export class Overview implements Page {
     const currency = s.status?.currency ?? s.capacity?.currency ?? "";
     patch(stake, [at, currency], () => [at > 0 ? money(at, currency, 3) : h("span", { class: "none" }, "–")]);
     patch(spark, [s.status?.spark_rpm, s.capacity?.capacity_rpm], () => sparkline(s));
+  }
+
+  // mark shows who has a surge and whether it is silent, where there is one that someone may take.
+  private mark(row: Row, s: SiteRow, zone: string): void {
+    const st = s.status;
+    const calm = st?.state === "calm" || st?.state === "recovery";
+    row.marks.show(
+      !st?.surge_id || wall || (calm && !marked(s))
+        ? null
+        : { surge: st.surge_id, name: s.name, takenBy: st.taken_by ?? "", takenNote: st.taken_note ?? "", mutedUntil: st.muted_until ?? null, actBy: st.act_by, now: this.shell.clock.now(), zone },
+    );
+    // On the wall there is nothing to press, but who has it is said.
+    if (wall) patch(row.marks.element, [st?.taken_by, st?.muted_until], () => [st?.taken_by ? `Taken by ${st.taken_by}` : null]);
+    row.marks.element.hidden = wall ? !st?.taken_by : row.marks.element.hidden;
+  }
+
+  private get only(): boolean {
+    return new URLSearchParams(location.search).get("only") === "marked";
+  }
+
+  // markedLine counts what people have said: muted must not be forgotten.
+  private markedLine(items: SiteRow[]): void {
+    const takers = new Map<string, number>();
+    for (const s of items) if (s.status?.taken_by) takers.set(s.status.taken_by, (takers.get(s.status.taken_by) ?? 0) + 1);
+    const muted = items.filter((s) => s.status?.muted_until).length;
+    const parts = [...[...takers].map(([who, n]) => `${n} taken by ${who}`), ...(muted > 0 ? [`${muted} muted`] : [])];
+    this.marked.hidden = parts.length === 0 && !this.only;
+    patch(this.marked, [parts, this.only], () => [
+      parts.join(" · "),
+      !wall &&
+        h("button", {
+          type: "button",
+          class: "small",
+          click: () => {
+            setQuery("only", this.only ? null : "marked");
+            this.markedLine(this.doc?.items ?? []);
+            this.arrange(true);
+            this.marked.querySelector("button")?.focus();
+          },
+        }, this.only ? "Show all" : "Show"),
+    ]); // prettier-ignore
   }
 
   // The chance of one window for all. Where the verdict speaks of that window too, its own words are
@@ -293,6 +358,10 @@ export class Overview implements Page {
       else this.shell.say(words);
     }
   }
+}
+
+function marked(s: SiteRow | undefined): boolean {
+  return !!s?.status?.taken_by || !!s?.status?.muted_until;
 }
 
 // dots are 20 cases, filled by the shown chance: 60 % is 12 filled and 8 hollow.

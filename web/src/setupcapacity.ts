@@ -1,0 +1,111 @@
+import { get, put } from "./api";
+import { h, patch } from "./element";
+import { grouped } from "./number";
+import { Form, type Values } from "./setupform";
+import type { FullSite, Setting, Tab } from "./setuppage";
+import { noSite, SiteChoice } from "./setupsite";
+import { withoutNull } from "./setupsites";
+
+// CapacityTab: what a site can serve, how fast more of it comes, and what being wrong costs.
+export class CapacityTab implements Tab {
+  readonly element = h("div", { class: "parts" });
+  private readonly choice = new SiteChoice((site) => this.fill(site));
+  private readonly sum = h("p", { class: "sum", role: "status" });
+  private readonly form: Form;
+  private readonly card: HTMLElement;
+  private readonly none = noSite();
+  private site: FullSite | null = null;
+  private setting: Setting | null = null;
+
+  constructor() {
+    this.form = new Form(
+      [
+        { name: "units", label: "Units serving now", kind: "number", min: 0, step: "1", hint: "Servers, pods or workers that take requests." },
+        { name: "rpm_per_unit", label: "One unit serves", kind: "number", min: 0, unit: "requests a minute", hint: "Without it there is a forecast, but no chance and no act-by." },
+        this.sum,
+        { name: "min_units", label: "Never fewer than", kind: "number", min: 0, step: "1", unit: "units" },
+        { name: "max_units", label: "Never more than", kind: "number", min: 0, step: "1", unit: "units", hint: "0: no cap" },
+        { name: "lead50", label: "A unit serves after, usually", kind: "number", min: 0, unit: "minutes", hint: "From the decision until it takes requests." },
+        { name: "lead95", label: "… and at the slow end", kind: "number", min: 0, unit: "minutes", hint: "19 of 20 are faster. The act-by uses it." },
+        { name: "sustain_minutes", label: "Over capacity means longer than", kind: "number", min: 1, step: "1", unit: "minutes" },
+        { name: "p95_limit_ms", label: "Slower than this is over capacity too", kind: "number", min: 0, step: "1", unit: "ms", hint: "95 in 100 answers are faster. 0: not judged" },
+        { name: "cost_lost_request", label: "A lost request costs", kind: "number", min: 0 },
+        { name: "cost_idle_unit_hour", label: "An idle unit costs an hour", kind: "number", min: 0 },
+        { name: "currency", label: "Currency", hint: "Three letters: EUR", attributes: { maxlength: "3", autocapitalize: "characters" } },
+        { name: "alert", label: "Alert from a chance of", kind: "number", min: 0, unit: "%", hint: "20 % is usual. Lower means more warnings that do not come true." },
+        { name: "max_extra_unit_hours_per_day", label: "Spend at most", kind: "number", min: 0, unit: "extra unit-hours a day", hint: "0: no cap" },
+      ],
+      { save: "Save capacity", busy: "Saving…", done: "Saved. The next forecast uses it." },
+      async (v) => {
+        const x = this.site;
+        if (!x) return;
+        const path = `/v1/sites/${encodeURIComponent(x.slug)}`;
+        const now = await get<FullSite>(path); // as it is now: only the capacity is changed here
+        const number = (k: string) => (v[k] as number | null) ?? 0;
+        const capacity = {
+          ...withoutNull(now.capacity),
+          units: number("units"), rpm_per_unit: number("rpm_per_unit"), min_units: number("min_units"), max_units: number("max_units"),
+          lead_time_p50_seconds: Math.round(60 * number("lead50")), lead_time_p95_seconds: Math.round(60 * number("lead95")),
+          sustain_minutes: number("sustain_minutes"), p95_limit_ms: number("p95_limit_ms"),
+          cost_lost_request: number("cost_lost_request"), cost_idle_unit_hour: number("cost_idle_unit_hour"), currency: String(v["currency"]).trim().toUpperCase(),
+          alert_probability: number("alert") / 100, max_extra_unit_hours_per_day: number("max_extra_unit_hours_per_day"),
+        }; // prettier-ignore
+        const saved = await put<FullSite>(path, { name: now.name, kind: now.kind, mode: now.mode, time_zone: now.time_zone, segments: now.segments ?? [], capacity });
+        this.site = saved;
+        this.form.fill(values(saved)); // what was left open has the server's defaults now
+        await this.setting?.reload();
+        this.form.say("Saved. The next forecast uses it.");
+      },
+      {
+        ...Object.fromEntries(["units", "rpm_per_unit", "min_units", "max_units", "sustain_minutes", "p95_limit_ms", "cost_lost_request", "cost_idle_unit_hour", "currency", "max_extra_unit_hours_per_day"].map((k) => [`capacity.${k}`, k])),
+        "capacity.lead_time_p50": "lead50", "capacity.lead_time_p50_seconds": "lead50", "capacity.lead_time_p95": "lead95", "capacity.lead_time_p95_seconds": "lead95", "capacity.alert_probability": "alert",
+      }, // prettier-ignore
+    );
+    this.form.onInput = (v) => this.say(v);
+    this.card = h("section", { class: "card", "aria-labelledby": "capacity-h" }, h("h2", { id: "capacity-h" }, "What it can take"), this.form.element);
+    this.element.append(this.choice.element, this.none, this.card);
+  }
+
+  async load(s: Setting): Promise<void> {
+    this.setting = s;
+    const site = this.choice.of(s);
+    this.none.hidden = site !== null;
+    this.card.hidden = site === null;
+    if (site && site.slug !== this.site?.slug) this.fill(site);
+  }
+
+  private fill(site: FullSite): void {
+    this.site = site;
+    this.form.fill(values(site));
+  }
+
+  private say(v: Values): void {
+    const [units, each] = [v["units"] as number | null, v["rpm_per_unit"] as number | null];
+    patch(this.sum, [units, each], () => {
+      if (!units || !each || !(units > 0) || !(each > 0) || !Number.isFinite(units * each)) return ["Enter both, and the capacity stands here."];
+      const all = units * each;
+      return [`${grouped(units)} ${units === 1 ? "unit" : "units"} × ${exact(each)} requests a minute = ${exact(all)} a minute (${exact(all / 60)} a second)`];
+    });
+  }
+}
+
+function values(x: FullSite): Values {
+  const c = x.capacity as FullSite["capacity"] & { lead_time_p50_seconds: number; p95_limit_ms: number; max_extra_unit_hours_per_day: number };
+  return {
+    units: c.units, rpm_per_unit: c.rpm_per_unit || null, min_units: c.min_units, max_units: c.max_units,
+    lead50: tidy(c.lead_time_p50_seconds / 60), lead95: tidy(c.lead_time_p95_seconds / 60), sustain_minutes: c.sustain_minutes, p95_limit_ms: c.p95_limit_ms,
+    cost_lost_request: c.cost_lost_request, cost_idle_unit_hour: c.cost_idle_unit_hour, currency: c.currency, alert: tidy(100 * c.alert_probability),
+    max_extra_unit_hours_per_day: c.max_extra_unit_hours_per_day,
+  }; // prettier-ignore
+}
+
+// tidy takes off what binary fractions leave behind: 100 × 0.07 is 7.
+function tidy(x: number): number {
+  return Math.round(x * 1e6) / 1e6;
+}
+
+const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+function exact(x: number): string {
+  return fine.format(x);
+}
