@@ -24,11 +24,29 @@ export interface View {
   units: number;
   recommended: { at: number; rpm: number }[]; // steps of the plan
   peaks: { levels: number[]; over: number; until: number } | null;
+  events?: Mark[];
+  other?: Band | null; // a second course, hatched; the first is then drawn as an outline
+  nowWord?: string; // what the line of now stands for, where it is not now
+}
+
+// Mark is a planned event; a draft is filled, and can be dragged where onDrag is set.
+export interface Mark {
+  at: number;
+  name: string;
+  draft?: boolean;
+}
+
+// Band is a course of its own: its middle, and where 19 of 20 end.
+export interface Band {
+  at: number[]; // milliseconds
+  low: (number | null)[];
+  middle: (number | null)[];
+  high: (number | null)[];
 }
 
 const names = [
   "band95", "band80", "band50", "band95-stale", "band80-stale", "band50-stale",
-  "edge", "median", "capacity", "observed", "hairline", "surface", "ink2", "unknown",
+  "edge", "median", "capacity", "observed", "hairline", "surface", "ink2", "unknown", "event",
 ] as const; // prettier-ignore
 type Colours = Record<(typeof names)[number], string>;
 
@@ -55,10 +73,14 @@ export class FanChart {
   private cursor: number | null = null;
   // onLayout tells how far the plot is from the left and right of the element, for what stands below it.
   onLayout: (left: number, right: number) => void = () => {};
+  // onDrag is told where the draft is dragged to, and at last that it is let go.
+  onDrag: ((at: number, done: boolean) => void) | null = null;
+  private dragging = false;
 
   constructor(onPoint: (at: number) => void) {
     this.element.append(this.canvas, this.overlay);
     const point = (e: PointerEvent) => {
+      if (this.drag(e)) return;
       if (e.pointerType === "touch" && e.type === "pointermove") return; // a finger that moves scrolls
       const v = this.view;
       const x = e.clientX - this.element.getBoundingClientRect().left - this.box.left;
@@ -67,10 +89,32 @@ export class FanChart {
     };
     this.element.addEventListener("pointermove", point);
     this.element.addEventListener("pointerdown", point);
+    this.element.addEventListener("pointerup", (e) => this.drag(e));
+    this.element.addEventListener("pointercancel", () => (this.dragging = false));
     new ResizeObserver(() => this.draw()).observe(this.element);
     for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
       matchMedia(query).addEventListener("change", () => this.repaint());
     }
+  }
+
+  // drag reports whether the pointer is with the draft.
+  private drag(e: PointerEvent): boolean {
+    const v = this.view;
+    const draft = v?.events?.find((m) => m.draft);
+    if (!v || !draft || !this.onDrag) return false;
+    const x = e.clientX - this.element.getBoundingClientRect().left;
+    const near = Math.abs(x - this.x(draft.at)) < 16;
+    if (!this.dragging) this.element.style.cursor = near ? "ew-resize" : "";
+    if (e.type === "pointerdown" && near) {
+      this.dragging = true;
+      this.element.setPointerCapture(e.pointerId);
+    }
+    if (!this.dragging) return false;
+    const width = this.box.width - this.box.left - this.box.right;
+    const at = v.from + ((v.to - v.from) * Math.min(width, Math.max(0, x - this.box.left))) / width;
+    if (e.type === "pointerup") this.dragging = false;
+    this.onDrag(at, !this.dragging);
+    return true;
   }
 
   // repaint reads the colours anew: the canvas keeps the ones it was drawn with.
@@ -157,10 +201,12 @@ export class FanChart {
   }
 
   private options(width: number, height: number): uPlot.Options {
-    const edge: uPlot.Series = { stroke: () => this.colour("edge"), width: 1, points: { show: false } };
-    const inner: uPlot.Series = { stroke: () => this.colour("edge"), width: 0.5, points: { show: false } };
+    const outlined = () => !!this.view?.other;
+    // Forecasts are kept more thinly than minutes: a minute without a band is none of its gaps.
+    const edge: uPlot.Series = { stroke: () => this.colour("edge"), width: 1, spanGaps: true, points: { show: false } };
+    const inner: uPlot.Series = { stroke: () => (outlined() ? "transparent" : this.colour("edge")), width: 0.5, spanGaps: true, points: { show: false } };
     const fill = (name: "band95" | "band80" | "band50") => () =>
-      this.colour(this.view?.stale ? (`${name}-stale` as const) : name);
+      outlined() ? "transparent" : this.colour(this.view?.stale ? (`${name}-stale` as const) : name);
     return {
       width,
       height,
@@ -175,7 +221,7 @@ export class FanChart {
       series: [
         {},
         edge, edge, inner, inner, inner, inner,
-        { stroke: () => this.colour("median"), width: 1.5, dash: [1.5, 3.5], cap: "round", points: { show: false } },
+        { stroke: () => this.colour("median"), width: 1.5, dash: [1.5, 3.5], cap: "round", spanGaps: true, points: { show: false } },
         { stroke: () => this.colour("observed"), width: 2, spanGaps: false, points: { show: false } },
       ], // prettier-ignore
       bands: [
@@ -186,7 +232,8 @@ export class FanChart {
       hooks: {
         drawClear: [(u) => this.background(u)],
         // Behind what was observed, before the bands' end: capacity is laid over bands and median.
-        drawSeries: [(u, i) => i === 7 && this.limits(u)],
+        drawSeries: [(u, i) => i === 7 && (this.otherBand(u), this.limits(u))],
+        draw: [(u) => this.bounds(u)],
       },
     };
   }
@@ -246,13 +293,88 @@ export class FanChart {
     ctx.beginPath();
     ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
     ctx.clip();
-    ctx.lineWidth = (width + 4) * uPlot.pxRatio; // casing: contrast never depends on the band below
+    // Casing: contrast never depends on the band below. It follows the dashes, so that the band shows between.
+    const around = 1.25;
+    ctx.lineWidth = (width + 2 * around) * uPlot.pxRatio;
     ctx.strokeStyle = this.colour("surface");
+    const [on = 0, off = 0] = dash;
+    ctx.setLineDash([on + 2 * around, Math.max(0, off - 2 * around)].map((d) => d * uPlot.pxRatio));
+    ctx.lineDashOffset = around * uPlot.pxRatio;
     ctx.stroke(path);
+    ctx.lineDashOffset = 0;
     ctx.lineWidth = width * uPlot.pxRatio;
     ctx.strokeStyle = this.colour("capacity");
     ctx.setLineDash(dash.map((d) => d * uPlot.pxRatio));
     ctx.stroke(path);
+    ctx.restore();
+  }
+
+  // otherBand is the second course: hatched, so that it differs from the outline in grey print too.
+  private otherBand(u: uPlot): void {
+    const b = this.view?.other;
+    if (!b) return;
+    const { ctx } = u;
+    const { left, top, width, height } = u.bbox;
+    const most = this.view?.scale.top ?? 1;
+    const px = (i: number) => u.valToPos(b.at[i]! / 1000, "x", true);
+    const py = (v: number) => u.valToPos(Math.min(v, most), "y", true);
+    const known = b.at.flatMap((_, i) => (b.low[i] != null && b.high[i] != null && b.middle[i] != null ? [i] : []));
+    if (known.length < 2) return;
+    const line = (of: (number | null)[], back: boolean, path: Path2D, join: boolean) =>
+      (back ? [...known].reverse() : known).forEach((i, k) => (k === 0 && !join ? path.moveTo(px(i), py(of[i]!)) : path.lineTo(px(i), py(of[i]!))));
+    const area = new Path2D();
+    line(b.high, false, area, false);
+    line(b.low, true, area, true);
+    area.closePath();
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
+    ctx.strokeStyle = this.colour("event");
+    ctx.save();
+    ctx.clip(area);
+    ctx.lineWidth = 0.75 * uPlot.pxRatio;
+    ctx.beginPath();
+    for (let x = left - height; x < left + width; x += 6 * uPlot.pxRatio) {
+      ctx.moveTo(x, top + height);
+      ctx.lineTo(x + height, top);
+    }
+    ctx.stroke();
+    ctx.restore();
+    for (const [of, wide] of [[b.high, 1.25], [b.low, 1.25], [b.middle, 2]] as const) {
+      const path = new Path2D();
+      line(of, false, path, false);
+      ctx.lineWidth = wide * uPlot.pxRatio;
+      ctx.stroke(path);
+    }
+    ctx.restore();
+  }
+
+  // bounds marks what came while the site was full: little arrows upwards, for it was that much or more.
+  private bounds(u: uPlot): void {
+    const v = this.view;
+    if (!v) return;
+    const { ctx } = u;
+    const size = 3.5 * uPlot.pxRatio;
+    let last = Number.NEGATIVE_INFINITY;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+    ctx.clip();
+    ctx.fillStyle = this.colour("observed");
+    v.fan.saturated.forEach((full, i) => {
+      const y = v.fan.observed[i];
+      if (!full || y == null) return;
+      const x = u.valToPos(v.fan.at[i]! / 1000, "x", true);
+      if (x - last < 4 * size) return;
+      last = x;
+      const at = u.valToPos(Math.min(y, v.scale.top), "y", true) - size;
+      ctx.beginPath();
+      ctx.moveTo(x - size, at);
+      ctx.lineTo(x + size, at);
+      ctx.lineTo(x, at - 1.6 * size);
+      ctx.fill();
+    });
     ctx.restore();
   }
 
@@ -328,7 +450,7 @@ export class FanChart {
     if (v.now >= v.from && v.now <= v.to) {
       parts.push(line(nowX, box.top, nowX, bottom, "now"));
       const after = v.actBy !== null && v.actBy < v.now; // the flag of a past act-by hangs on the other side
-      parts.push(text(nowX + (after ? 4 : -4), box.top - 0.5 * em, after ? "start" : "end", "nowlabel", "now"));
+      parts.push(text(nowX + (after ? 4 : -4), box.top - 0.5 * em, after ? "start" : "end", "nowlabel", v.nowWord ?? "now"));
     }
     if (v.actBy !== null && v.actBy >= v.from && v.actBy <= v.to) {
       const x = this.x(v.actBy);
@@ -341,9 +463,31 @@ export class FanChart {
         text(x + (end ? -8 : 8), box.top - 0.5 * em, end ? "end" : "start", "actbylabel cased", words),
       );
     }
-    parts.push(this.cursorLine);
+    parts.push(...this.eventMarks(right), this.cursorLine);
     this.overlay.replaceChildren(...parts.filter((p): p is SVGElement => p !== null));
     this.placeCursor();
+  }
+
+  // eventMarks stand in a lane under the top edge; a name that has no room is left to the list below.
+  private eventMarks(right: number): SVGElement[] {
+    const v = this.view;
+    const { box } = this;
+    const { em } = box;
+    const shown = (v?.events ?? []).filter((m) => v && m.at >= v.from && m.at <= v.to).sort((a, b) => a.at - b.at);
+    const out: SVGElement[] = [];
+    const y = box.top + 0.8 * em;
+    shown.forEach((m, i) => {
+      const x = this.x(m.at);
+      const next = shown[i + 1];
+      const room = Math.min(next ? this.x(next.at) : right, v?.scale.clipped != null ? right - 12 * em : right) - x - 1.4 * em;
+      const cls = m.draft ? "event draft" : "event";
+      out.push(
+        h<SVGElement>("line", { x1: x, x2: x, y1: y, y2: box.height - box.bottom, class: cls }),
+        h<SVGElement>("path", { d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z`, class: cls }),
+      );
+      if (m.name.length * 0.5 * em < room) out.push(h<SVGElement>("text", { x: x + 0.7 * em, y: y + 0.28 * em, "text-anchor": "start", class: "eventname cased" }, m.name));
+    });
+    return out;
   }
 
   // bandWords stand at the bands' right end, pushed apart where the bands are thin.
@@ -360,8 +504,10 @@ export class FanChart {
       if (upper !== null && lower !== null) wanted.push({ y: (y(upper) + y(lower)) / 2, words });
     };
     add(q(6), q(5), "19 of 20");
-    add(q(5), q(4), "4 of 5");
-    add(q(4), q(2), "half");
+    if (!v.other) {
+      add(q(5), q(4), "4 of 5");
+      add(q(4), q(2), "half");
+    }
     const gap = 1.05 * em;
     let floor = this.box.top - gap * 0.4;
     for (const w of wanted) {

@@ -239,12 +239,17 @@ export class Figure {
   }
 }
 
-function swatch(key: string): Element {
+// swatch is a mark of the chart beside its word.
+export function swatch(key: string): Element {
   const svg = h<SVGElement>("svg", { viewBox: "0 0 24 12", width: 24, height: 12, "aria-hidden": "true", class: "swatch" });
   const line = (cls: string) => h<SVGElement>("line", { x1: 0, x2: 24, y1: 6, y2: 6, class: cls });
   if (key.startsWith("band")) svg.append(h<SVGElement>("rect", { x: 0.5, y: 0.5, width: 23, height: 11, class: key }));
   else if (key === "over" || key === "under") svg.append(h<SVGElement>("circle", { cx: 12, cy: 6, r: 4, class: key === "over" ? "dot over" : "dot" }));
   else if (key === "gap") svg.append(h<SVGElement>("path", { d: "M0 12L12 0M6 12L18 0M12 12L24 0", class: "hatch" }));
+  else if (key === "event" || key === "draft") svg.append(h<SVGElement>("path", { d: "M12 1l5 5l-5 5l-5 -5z", class: key === "draft" ? "event draft" : "event" }));
+  else if (key === "outline") svg.append(h<SVGElement>("rect", { x: 0.5, y: 0.5, width: 23, height: 11, class: "outlined" }));
+  else if (key === "hatched") svg.append(h<SVGElement>("path", { d: "M0 12L12 0M6 12L18 0M12 12L24 0", class: "hatch drafted" }), h<SVGElement>("rect", { x: 0.5, y: 0.5, width: 23, height: 11, class: "drafted" }));
+  else if (key === "bound") svg.append(h<SVGElement>("path", { d: "M8 9h8l-4-6z", class: "bound" }), h<SVGElement>("line", { x1: 0, x2: 24, y1: 11, y2: 11, class: "observedline" }));
   else if (key === "actby") svg.append(h<SVGElement>("line", { x1: 12, x2: 12, y1: 0, y2: 12, class: "actby" }));
   else svg.append(line(`${key}line`));
   return svg;
