@@ -30,6 +30,7 @@ type Machine struct {
 	Bad       uint8           `json:"bad"`   // … errors were beyond their usual share (failing)
 	Full      uint8           `json:"full"`  // … the minute was saturated near capacity
 	LowSince  time.Time       `json:"low_since"`
+	QuietFrom time.Time       `json:"quiet_from"` // the risk alone has been low since, whatever the traffic
 	Mark      float64         `json:"mark"`   // risk at which the last alert ended: a new one needs half as much again
 	Before    surgecast.State `json:"before"` // state before cannot_tell
 	BlindFrom time.Time       `json:"blind_from"`
@@ -67,7 +68,8 @@ const (
 
 	WatchProbability = .10 // of the ranking window; half of p_hi for sites that act on less than .2
 	downAfter        = 15 * time.Minute
-	downShare        = .6               // of capacity
+	downShare        = .6               // of capacity;
+	quietAfter       = 60 * time.Minute // a site that is simply this busy now is no longer in alert once the risk alone was low for so long
 	leastAlert       = 10 * time.Minute // implied by downAfter, which begins anew with the alert; kept for shorter ones
 	overShare        = .95              // a saturated minute this near capacity counts as over: the rest was turned away
 	underAfter       = 5 * time.Minute
@@ -97,7 +99,8 @@ const (
 //	calm … watch → alert        risk(L+D) ≥ p_hi or act-by past in 2 of 3 minutes;
 //	                            or risk > 1 − (1−p_hi)/5, or a minute beyond .9999, at once
 //	watch → calm                risk(6 h) < watch/2 for 15 minutes
-//	alert → recovery            risk < p_hi/3 for 15 minutes and demand < 60 % of capacity; not before 10 minutes of alert
+//	alert → recovery            risk < p_hi/3 for 15 minutes and demand < 60 % of capacity, or for 60 minutes at any demand
+//	                            under capacity; not before 10 minutes of alert
 //	over_capacity → recovery    under capacity for 5 minutes (→ alert while risk ≥ p_hi)
 //	recovery → alert            as above, and risk ≥ 1.5 × the risk at which the last alert ended
 //	recovery → calm             after 90 minutes under capacity (30 when it stayed under) and 30 of recovery, risk < p_hi/3
@@ -205,8 +208,14 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 		return surgecast.StateRecovery
 
 	case surgecast.StateAlert:
-		calm := !(in.Risk >= low) && !in.Late && in.DemandRPM < downShare*in.CapacityRPM
-		if m.held(calm, in) && in.At.Sub(m.Since) >= leastAlert {
+		quiet := !(in.Risk >= low) && !in.Late
+		if !quiet {
+			m.QuietFrom = time.Time{}
+		} else if m.QuietFrom.IsZero() {
+			m.QuietFrom = in.At
+		}
+		long := quiet && in.At.Sub(m.QuietFrom) >= quietAfter
+		if (m.held(quiet && in.DemandRPM < downShare*in.CapacityRPM, in) || long) && in.At.Sub(m.Since) >= leastAlert {
 			m.Mark = in.Risk
 			return surgecast.StateRecovery
 		}
@@ -270,7 +279,7 @@ func (m Machine) to(next surgecast.State, in Evidence) (Machine, *surgecast.Surg
 	if m.Kind == surgecast.SurgeFailing {
 		t.Probability = math.NaN()
 	}
-	m.State, m.Since, m.LowSince = next, in.At, time.Time{}
+	m.State, m.Since, m.LowSince, m.QuietFrom = next, in.At, time.Time{}, time.Time{}
 	switch next { //nolint:exhaustive // not knowing opens and closes nothing
 	case surgecast.StateWatch, surgecast.StateAlert, surgecast.StateOver, surgecast.StateFailing, surgecast.StateRecovery:
 		if !m.Open {

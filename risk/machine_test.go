@@ -110,6 +110,9 @@ func TestMachine(t *testing.T) {
 		},
 		// Low risk, but 800 of 1,200 is over 60 %: stays.
 		{"alert while busy", script(many(2, minute{risk: .3, demand: 600}), many(60, minute{risk: .05, demand: 800})), "14:01 alert"},
+		// … until the risk alone was low from 14:02 for an hour: the site is simply this busy now.
+		{"alert, and busy ever since", script(many(2, minute{risk: .3, demand: 600}), many(70, minute{risk: .05, demand: 800})), "14:01 alert, 15:02 recovery"},
+		{"busy, and once more likely", script(many(2, minute{risk: .3, demand: 600}), many(50, minute{risk: .05, demand: 800}), minutes(.1), many(50, minute{risk: .05, demand: 800})), "14:01 alert"},
 		{"low for 14 minutes only", script(many(2, minute{risk: .3, demand: 600}), many(14, minute{risk: .05, demand: 600}), minutes(.1), many(14, minute{risk: .05, demand: 600})), "14:01 alert"},
 		{"watch ends", script(many(2, minute{risk: .15, demand: 600}), many(20, minute{risk: .01, demand: 600})), "14:01 watch, 14:17 calm"},
 		{
