@@ -24,7 +24,7 @@ RESULTS  := $(CACHE)/results
 TESTPG   := $(CACHE)/testpg
 TESTSUM  := $(CACHE)/testsum
 
-.PHONY: help demo build web test test-go test-web test-tools lint bench fuzz accuracy cross clean distclean setup need-go
+.PHONY: help demo build web test test-go test-web test-tools lint bench fuzz accuracy notebooks cross clean distclean setup need-go
 .NOTPARALLEL:
 
 help: ## this list
@@ -96,6 +96,9 @@ fuzz: need-go ## every fuzz target, FUZZTIME=10s each
 accuracy: need-go ## docs/accuracy.md from the arena's sets, judged by its scorer; ARENA=../shared/arena SETS=...
 	@mkdir -p bin $(CACHE)/accuracy && $(GO) build -o bin/accuracy ./cmd/accuracy
 	@bin/accuracy -arena $(ARENA) -data $(DATA) -out $(CACHE)/accuracy $(SETS)
+
+notebooks: setup build ## execute the notebooks against a demo, or SURGECAST_URL; pictures in .cache/notebooks
+	@scripts/notebooks
 
 cross: need-go ## bin/<system>-<machine>/forecaster for Linux and macOS
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
