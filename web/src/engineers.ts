@@ -1,6 +1,8 @@
+import { Decisions } from "./decisions";
 import type { CapacityAnswer, Forecast, Risk } from "./documents";
 import { h, patch } from "./element";
 import { grouped, rate } from "./number";
+import { accuracyOf } from "./record";
 import { instant, timeElement } from "./zone";
 
 // Engineers is the folded part: the same numbers, unrounded, and where to read them as JSON. It remembers
@@ -8,15 +10,32 @@ import { instant, timeElement } from "./zone";
 export class Engineers {
   readonly element = h<HTMLDetailsElement>("details", { class: "card engineers" });
   private readonly body = h("div", {});
+  private readonly decisions: Decisions;
+  private readonly accuracy = h<HTMLDetailsElement>("details", { id: "accuracy" }, h("summary", {}, "Accuracy by lead"));
 
-  constructor() {
-    this.element.append(h("summary", {}, h("h2", {}, "For engineers")), this.body);
+  constructor(base: string) {
+    this.decisions = new Decisions(base);
+    const table = h("div", {});
+    this.accuracy.append(table);
+    this.accuracy.addEventListener("toggle", () => {
+      if (this.accuracy.open) accuracyOf(table, base).catch((e: unknown) => table.replaceChildren(h("p", { class: "note" }, e instanceof Error ? e.message : "")));
+    });
+    this.element.append(h("summary", {}, h("h2", {}, "For engineers")), this.body, this.decisions.element, this.accuracy);
     this.element.open = remembered();
     this.element.addEventListener("toggle", () => remember(this.element.open));
   }
 
+  // showAccuracy opens the fold at its table.
+  showAccuracy(): void {
+    this.element.open = true;
+    this.accuracy.open = true;
+    this.accuracy.scrollIntoView({ block: "nearest" });
+    this.accuracy.querySelector("summary")?.focus();
+  }
+
   show(risk: Risk, forecast: Forecast, capacity: CapacityAnswer, zone: string): void {
     const base = `/v1/sites/${risk.site}`;
+    this.decisions.show(instant(risk.now), zone);
     patch(this.body, [risk.forecast_id, risk.now, capacity.recommendation, zone], () => {
       const now = instant(risk.now);
       const time = (s: string | null) => timeElement(instant(s), now, zone);

@@ -4,6 +4,7 @@ import { countOver } from "./dots";
 import { h, patch } from "./element";
 import { capacityAt, type Fan, fan, nearest, scale } from "./fan";
 import { grouped, range, rate } from "./number";
+import type { PlannedEvent } from "./planned";
 import { setQuery } from "./shell";
 import { actBy, instant, timeElement, when, withTimes } from "./zone";
 
@@ -29,6 +30,7 @@ export interface Shown {
   window: Window;
   zone: string;
   stale: boolean;
+  events: PlannedEvent[];
   expired: boolean; // its time has passed: the bands say nothing any more
 }
 
@@ -112,6 +114,7 @@ export class Figure {
       units: risk.units,
       recommended,
       peaks: dots ? { levels: peaks, over: countOver(peaks, risk.breach_dots_minutes ?? [], c), until } : null,
+      events: this.inWindow().map((e) => ({ at: instant(e.starts_at), name: e.name })),
     });
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
     const sustain = site.capacity.sustain_minutes || 3;
@@ -130,10 +133,12 @@ export class Figure {
     if (risk.act_by) entries.push(["actby", "act by"]);
     if (dots) entries.push(["over", "peak over capacity"], ["under", "peak not over"]);
     if ((forecast.gaps ?? []).length > 0) entries.push(["gap", "no data"]);
+    const events = this.inWindow();
     const saturated = f.saturated.some(Boolean);
-    patch(this.legend, [entries, saturated], () => [
+    patch(this.legend, [entries, saturated, events, zone], () => [
       ...entries.map(([key, words]) => h("li", {}, swatch(key), words)),
-      saturated && h("li", {}, "While the site was full, more may have wanted in than were counted."),
+      ...events.map((e) => h("li", {}, swatch("event"), timeElement(instant(e.starts_at), now, zone), e.name)),
+      saturated && h("li", {}, swatch("bound"), "While the site was full, more may have wanted in than were counted."),
     ]);
     this.slider.max = String(Math.round((this.to() - this.from()) / minute));
     this.follow();
@@ -155,6 +160,10 @@ export class Figure {
 
   private to(): number {
     return this.now() + windows[this.shown?.window ?? "1h"] * minute;
+  }
+
+  private inWindow(): PlannedEvent[] {
+    return (this.shown?.events ?? []).filter((e) => instant(e.starts_at) >= this.from() && instant(e.starts_at) <= this.to());
   }
 
   private move(at: number, keep: boolean): void {

@@ -1,3 +1,4 @@
+import { AdmissionFold } from "./admission";
 import { drive, recommend } from "./advice";
 import { get, Problem } from "./api";
 import { begins, type CapacityAnswer, type Forecast, type Risk, type Site, type State, type Surge } from "./documents";
@@ -5,9 +6,14 @@ import { h, patch } from "./element";
 import { Engineers } from "./engineers";
 import { back, Figure, isWindow, type Window, windows } from "./figure";
 import { FirstBreach } from "./firstbreach";
+import { ladder, type Ladder } from "./ladder";
 import { minutesLeft, money, shownPercent } from "./number";
+import { paper } from "./paper";
+import { eventsOf, type PlannedEvent } from "./planned";
+import { recordOf } from "./record";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
+import { TakeAway } from "./takeaway";
 import { actBy, instant, timeElement, withTimes } from "./zone";
 
 const minute = 60_000;
@@ -18,6 +24,8 @@ interface Documents {
   capacity: CapacityAnswer;
   site: Site;
   surge: Surge | null;
+  events: PlannedEvent[];
+  ladder: Ladder | null;
   window: Window;
 }
 
@@ -45,7 +53,11 @@ export class SitePage implements Page {
   private readonly drivers = h("section", { class: "card", "aria-labelledby": "drivers-h" });
   private readonly advice = h("section", { class: "card", "aria-labelledby": "advice-h" });
   private readonly story = h("section", { class: "card surge", "aria-labelledby": "surge-h" });
-  private readonly engineers = new Engineers();
+  private readonly remedies = h("section", { class: "card remedies", "aria-labelledby": "ladder-h", hidden: true });
+  private readonly admission: AdmissionFold;
+  private readonly takeAway: TakeAway;
+  private readonly engineers: Engineers;
+  private readonly base: string;
   private readonly pinned = h("div", { class: "pinned", hidden: true });
   private readonly parts: HTMLElement;
 
@@ -54,6 +66,10 @@ export class SitePage implements Page {
     private readonly slug: string,
   ) {
     this.stream = `?site=${encodeURIComponent(slug)}`;
+    this.base = `/v1/sites/${encodeURIComponent(slug)}`;
+    this.admission = new AdmissionFold(this.base);
+    this.takeAway = new TakeAway(this.base);
+    this.engineers = new Engineers(this.base);
     const range = new URLSearchParams(location.search).get("range");
     if (isWindow(range)) this.window = range;
     this.card.append(h("div", { class: "top" }, this.headline, this.countdown), this.sentence, this.caveats, this.ended, this.why);
@@ -61,7 +77,7 @@ export class SitePage implements Page {
     this.parts = h(
       "div",
       { class: "parts", hidden: true },
-      this.card, this.figure.element, this.breach.element, pair, this.story, this.engineers.element, this.pinned,
+      this.card, this.figure.element, this.breach.element, pair, this.remedies, this.story, this.admission.element, this.engineers.element, this.pinned,
     ); // prettier-ignore
     shell.main.append(
       h(
@@ -70,26 +86,29 @@ export class SitePage implements Page {
         h("a", { href: "/", class: "backlink" }, "‹ Overview"),
         this.name,
         this.chips,
-        h("button", { type: "button", class: "quiet print", click: () => print() }, "Print"),
+        h("div", { class: "print does" }, this.takeAway.element, h("button", { type: "button", class: "quiet", click: () => print() }, "Print")),
       ),
       this.parts,
     );
-    addEventListener("beforeprint", () => this.paper(true));
-    addEventListener("afterprint", () => this.paper(false));
+    paper(() => this.figure.repaint());
   }
 
   async load(): Promise<void> {
-    const base = `/v1/sites/${encodeURIComponent(this.slug)}`;
+    const { base } = this;
     try {
       const [risk, site] = await Promise.all([get<Risk>(`${base}/risk`), get<Site>(base)]);
       const w = (this.window ??= suggested(risk));
-      const [forecast, capacity, surge] = await Promise.all([
+      const now = instant(risk.now);
+      const [forecast, capacity, surge, events, rungs] = await Promise.all([
         get<Forecast>(`${base}/forecast?horizon=${windows[w]}&history=${back(w) + 1}`),
         get<CapacityAnswer>(`${base}/capacity`),
         risk.surge ? get<Surge>(`/v1/surges/${encodeURIComponent(risk.surge.id)}`) : null,
+        // What stands beside the verdict must not take the page with it.
+        eventsOf(this.slug, now - (back(w) + 1) * minute, now + windows[w] * minute).catch(lost(this.docs?.events ?? [])),
+        get<Ladder>(`${base}/ladder`).catch(lost(this.docs?.ladder ?? null)),
       ]);
       if (this.shell.paused && this.docs) return; // asked for before the pause
-      this.docs = { risk, site, forecast, capacity, surge, window: w };
+      this.docs = { risk, site, forecast, capacity, surge, events, ladder: rungs, window: w };
     } catch (e) {
       if (e instanceof Problem && e.status === 404 && !this.docs) {
         this.name.textContent = `No site called ${this.slug} here`;
@@ -147,6 +166,9 @@ export class SitePage implements Page {
     this.breach.show(risk, forecast.step_seconds, zone);
     drive(this.drivers, risk);
     recommend(this.advice, capacity, site, zone);
+    ladder(this.remedies, this.docs.ladder, zone);
+    this.admission.refresh();
+    this.takeAway.show(risk, capacity, zone);
     this.tell(surge, zone);
     this.engineers.show(risk, forecast, capacity, zone);
     this.announce(risk);
@@ -228,10 +250,10 @@ export class SitePage implements Page {
     const now = instant(risk.now);
     const start = begins(risk, this.docs.forecast.step_seconds);
     // Keyed by kind, so that an open explanation stays open while its numbers move.
-    patch(this.why, [alert, sooner.length > 0], () => [
+    const known = risk.verdict.horizon_minutes > 0;
+    patch(this.why, [alert, known, sooner.length > 0], () => [
       alert && h("details", {}, h("summary", {}, "Why alert?"), h("p", { class: "because" })),
-      sooner.length > 0 &&
-        h("details", {}, h("summary", {}, "How sure?"), h("p", {}, "The act-by time is the last one that still helps if the overload comes at its early end: 2 in 20 come sooner."), h("ul", { class: "sooner" })),
+      known && this.howSure(sooner.length > 0),
     ]);
     const because = this.why.querySelector(".because");
     if (because) {
@@ -247,6 +269,24 @@ export class SitePage implements Page {
         sooner.map((t) => h("li", {}, `${t.of20} in 20 are over capacity by `, timeElement(start + t.minutes * minute, now, zone), ".")),
       );
     }
+  }
+
+  // howSure is what became of what was said, and how early it may come.
+  private howSure(sooner: boolean): HTMLElement {
+    const record = h("ul", { class: "record" }, h("li", {}, "Counting…"));
+    const open = (e: Event) => {
+      if (!(e.currentTarget as HTMLDetailsElement).open) return;
+      recordOf(record, this.base, this.docs?.risk.verdict.horizon_minutes ?? 60).catch((x: unknown) => record.replaceChildren(h("li", {}, x instanceof Error ? x.message : "")));
+    };
+    return h(
+      "details",
+      { toggle: open },
+      h("summary", {}, "How sure?"),
+      record,
+      h("p", {}, h("button", { type: "button", class: "link", click: () => this.engineers.showAccuracy() }, "Accuracy by lead")),
+      sooner && h("p", {}, "The act-by time is the last one that still helps if the overload comes at its early end: 2 in 20 come sooner."),
+      sooner && h("ul", { class: "sooner" }),
+    );
   }
 
   // tell is the surge so far, state by state.
@@ -271,13 +311,14 @@ export class SitePage implements Page {
       ),
     ]);
   }
+}
 
-  // paper: print is light whatever the screen is, and the canvas has to be drawn anew for it.
-  private paper(on: boolean): void {
-    if (on) document.documentElement.dataset["theme"] = "light";
-    else delete document.documentElement.dataset["theme"];
-    this.figure.repaint();
-  }
+// lost keeps what was known when a part of the page does not come; a refused key is for the shell.
+function lost<T>(before: T): (e: unknown) => T {
+  return (e) => {
+    if (e instanceof Problem) return before;
+    throw e;
+  };
 }
 
 // suggested is the smallest window that holds what the verdict speaks of.
