@@ -44,25 +44,93 @@ type SurgeTransition struct {
 
 // Webhook is an endpoint that wants to be told.
 type Webhook struct {
-	ID         string // whk_…
-	AccountID  int64
-	URL        string
-	Format     string   // "standard"
-	Types      []string // empty: all
-	Sites      []int64  // empty: all
-	Secrets    [][]byte // encrypted at rest; newest first, two while rotating
-	DisabledAt time.Time
-	CreatedAt  time.Time
+	ID        string // whk_…
+	AccountID int64
+	URL       string   // where the address is a secret: its scheme and host only
+	SealedURL []byte   // the whole address, encrypted, where it is a secret (Format.SecretAddress)
+	Format    Format   // empty: FormatStandard
+	Types     []string // empty: all the format carries by itself (Format.Types)
+	Sites     []int64  // empty: all
+	Secrets   [][]byte // encrypted at rest; newest first, two while rotating; of FormatPagerDuty the routing key
+
+	OldSecretUntil time.Time // when the second secret stops signing; zero: there is one
+	DisabledAt     time.Time
+	DisabledWhy    string    // what the service disabled it for; empty: a person did, or it is not
+	EnabledAt      time.Time // when a person last enabled it again; zero: never
+	CreatedAt      time.Time
+}
+
+// Format is how an endpoint's messages look.
+type Format string
+
+// The formats.
+const (
+	FormatStandard     Format = "standard"     // Standard Webhooks 1.0.0
+	FormatCloudEvents  Format = "cloudevents"  // the same body, sent as application/cloudevents+json
+	FormatAlertmanager Format = "alertmanager" // what Prometheus Alertmanager sends its receivers, version 4
+	FormatPagerDuty    Format = "pagerduty"    // PagerDuty Events v2
+	FormatSlack        Format = "slack"        // Slack incoming webhook
+)
+
+// Formats lists them.
+func Formats() []Format {
+	return []Format{FormatStandard, FormatCloudEvents, FormatAlertmanager, FormatPagerDuty, FormatSlack}
+}
+
+// SecretAddress reports whether who knows the address may write there: it is encrypted at rest and only
+// its host is shown.
+func (f Format) SecretAddress() bool { return f == FormatSlack || f == FormatAlertmanager }
+
+// Signed reports whether messages carry a Standard Webhooks signature.
+func (f Format) Signed() bool { return f != FormatSlack && f != FormatPagerDuty }
+
+// Latest reports whether only the newest message of a subject says how things stand: an alert that comes
+// after its end would never end, so a newer message takes the place of an older one not yet delivered.
+func (f Format) Latest() bool { return f == FormatAlertmanager || f == FormatPagerDuty }
+
+// Carries reports whether a format has a shape for a type: what is no incident does not page.
+func (f Format) Carries(kind string) bool {
+	if f == FormatAlertmanager || f == FormatPagerDuty {
+		return kind != TypeRecommendationChanged && kind != TypeWebhookDisabled && kind != TypeSourceGap &&
+			(kind != TypeSurgeAcknowledged || f == FormatPagerDuty)
+	}
+	return true
+}
+
+// Types is what an endpoint of the format hears when it does not say: nil is everything. People in a
+// chat are not told every step of a scaler.
+func (f Format) Types() []string {
+	if f == FormatStandard || f == FormatCloudEvents || f == "" {
+		return nil
+	}
+	var some []string
+	for _, t := range MessageTypes() {
+		if f.Carries(t) && t != TypeRecommendationChanged {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
+// MessageTypes lists the webhook types.
+func MessageTypes() []string {
+	return []string{
+		TypeSurgeOpened, TypeSurgeLevelChanged, TypeSurgeAcknowledged, TypeSurgeClosed, TypeRecommendationChanged,
+		TypeSourceGap, TypeForecastStale, TypeForecastResumed, TypeWebhookDisabled, TypeTest,
+	}
 }
 
 // The webhook types.
 const (
 	TypeSurgeOpened           = "surge.opened"
 	TypeSurgeLevelChanged     = "surge.level_changed"
+	TypeSurgeAcknowledged     = "surge.acknowledged"
 	TypeSurgeClosed           = "surge.closed"
 	TypeRecommendationChanged = "recommendation.changed"
 	TypeSourceGap             = "source.gap"
 	TypeForecastStale         = "forecast.stale"
+	TypeForecastResumed       = "forecast.resumed"
+	TypeWebhookDisabled       = "webhook.disabled"
 	TypeTest                  = "test"
 )
 
@@ -86,6 +154,7 @@ type Delivery struct {
 	SiteID    int64
 	Type      string
 	Sequence  int64  // recommendation.changed: per site, rising
+	About     string // the subject whose newest message counts: a surge, a site's silence; empty: none
 	Body      []byte // JSON, sent as it stands
 	Status    DeliveryStatus
 	Attempts  int

@@ -42,6 +42,7 @@ type fakeStore struct {
 	decisions  []surgecast.Decision
 	webhooks   []surgecast.Webhook
 	deliveries []surgecast.Delivery
+	attempts   []surgecast.DeliveryAttempt
 	marks      map[string][]surgecast.SurgeMark
 	notices    map[int64][]surgecast.Notice
 	ladders    map[int64][]surgecast.Rung
@@ -610,6 +611,45 @@ func (f *fakeStore) Deliveries(_ context.Context, account int64, id string, p su
 		}
 	}
 	return part(all, p, func(d surgecast.Delivery) string { return d.ID })
+}
+
+func (f *fakeStore) RotateWebhook(_ context.Context, account int64, id string, sealed []byte, oldUntil time.Time) (surgecast.Webhook, error) {
+	done, err := f.in()
+	defer done()
+	for i, w := range f.webhooks {
+		if w.ID == id && w.AccountID == account {
+			if w.Secrets = [][]byte{sealed, w.Secrets[0]}; oldUntil.IsZero() {
+				w.Secrets = w.Secrets[:1]
+			}
+			w.OldSecretUntil = oldUntil
+			f.webhooks[i] = w
+			return w, err
+		}
+	}
+	return surgecast.Webhook{}, surgecast.ErrNotFound
+}
+
+func (f *fakeStore) Delivery(_ context.Context, id string) (surgecast.Delivery, error) {
+	done, err := f.in()
+	defer done()
+	for _, d := range f.deliveries {
+		if d.ID == id {
+			return d, err
+		}
+	}
+	return surgecast.Delivery{}, surgecast.ErrNotFound
+}
+
+func (f *fakeStore) Attempts(_ context.Context, account int64, id string) ([]surgecast.DeliveryAttempt, error) {
+	done, err := f.in()
+	defer done()
+	var all []surgecast.DeliveryAttempt
+	for _, a := range f.attempts {
+		if a.DeliveryID == id && account == surgecast.DefaultAccount {
+			all = append(all, a)
+		}
+	}
+	return all, err
 }
 
 func (f *fakeStore) RetryDelivery(_ context.Context, account int64, id string) error {

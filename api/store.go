@@ -74,6 +74,9 @@ type Store interface {
 	WebhookByID(ctx context.Context, account int64, id string) (surgecast.Webhook, error)
 	Webhooks(ctx context.Context, account int64, p surgecast.Page) ([]surgecast.Webhook, string, error)
 	DeleteWebhook(ctx context.Context, account int64, id string) error
+	RotateWebhook(ctx context.Context, account int64, id string, sealed []byte, oldUntil time.Time) (surgecast.Webhook, error)
+	Delivery(ctx context.Context, id string) (surgecast.Delivery, error) // of whatever account
+	Attempts(ctx context.Context, account int64, deliveryID string) ([]surgecast.DeliveryAttempt, error)
 	EnqueueTest(ctx context.Context, account int64, webhookID string, at time.Time) (surgecast.Delivery, error)
 	Deliveries(ctx context.Context, account int64, webhookID string, p surgecast.Page) ([]surgecast.Delivery, string, error)
 	RetryDelivery(ctx context.Context, account int64, id string) error

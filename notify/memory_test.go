@@ -64,14 +64,33 @@ func (m *memory) RecordAttempt(_ context.Context, a surgecast.DeliveryAttempt, s
 	return nil
 }
 
-func (m *memory) DisableWebhook(_ context.Context, id string, at time.Time) error {
+func (m *memory) DisableWebhook(_ context.Context, id, why string, at time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.webhooks[id]
-	w.DisabledAt = at
+	w.DisabledAt, w.DisabledWhy = at, why
 	m.webhooks[id] = w
 	return nil
 }
+
+func (m *memory) DisableFailingWebhook(ctx context.Context, id, why string, at, since time.Time) (bool, error) {
+	m.mu.Lock()
+	failing := false
+	for _, d := range m.deliveries {
+		if d.WebhookID == id && d.Status == surgecast.DeliveryDelivered {
+			m.mu.Unlock()
+			return false, nil
+		}
+		failing = failing || d.WebhookID == id && d.Attempts > 0 && !d.CreatedAt.After(since)
+	}
+	m.mu.Unlock()
+	if !failing {
+		return false, nil
+	}
+	return true, m.DisableWebhook(ctx, id, why, at)
+}
+
+func (m *memory) DropOldSecrets(context.Context, time.Time) (int, error) { return 0, nil }
 
 func (m *memory) PendingDeliveries(context.Context) (int, error) {
 	m.mu.Lock()

@@ -1,5 +1,6 @@
-// Package notify delivers webhook messages: it works the River queue "deliver", signs each message as
-// Standard Webhooks asks, posts it and writes every attempt to the delivery log.
+// Package notify delivers webhook messages: it works the River queue "deliver", writes each message in its
+// endpoint's format (Standard Webhooks, Alertmanager, PagerDuty, Slack), signs it, posts it and writes every
+// attempt to the delivery log.
 //
 // It promises:
 //
@@ -24,6 +25,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,7 +51,10 @@ type Store interface {
 	// RecordAttempt writes the attempt and the delivery's status in one transaction. A delivery that
 	// was superseded meanwhile must not become pending again.
 	RecordAttempt(ctx context.Context, a surgecast.DeliveryAttempt, status surgecast.DeliveryStatus, doneAt time.Time) error
-	DisableWebhook(ctx context.Context, id string, at time.Time) error
+	// DisableWebhook and DisableFailingWebhook tell the account's other endpoints in the same transaction.
+	DisableWebhook(ctx context.Context, id, why string, at time.Time) error
+	DisableFailingWebhook(ctx context.Context, id, why string, at, since time.Time) (bool, error)
+	DropOldSecrets(ctx context.Context, now time.Time) (int, error)
 	PendingDeliveries(ctx context.Context) (int, error) // pending and not yet attempted once
 	// AcquireLease and ReleaseLeases keep scaling instructions of one site to one endpoint apart, also
 	// when several processes deliver.
@@ -72,6 +77,7 @@ type Config struct {
 	Registry prometheus.Registerer // nil: no metrics
 	Key      []byte                // 32 bytes, opens the webhooks' secrets (ReadKey)
 	Allow    []Allowed             // the operator's exceptions to the guard; empty: none
+	Public   string                // address of the dashboard, for links (https://surge.example.com); empty: no links
 
 	Timeout         time.Duration   // of one attempt; 0: 15 s
 	Schedule        []time.Duration // delay before attempt 1, 2, …; nil: DefaultSchedule
@@ -98,6 +104,7 @@ type Notifier struct {
 	jitter   func() float64
 	stop     time.Duration
 	jobLimit time.Duration
+	public   string
 
 	http    *http.Client
 	gate    *gate
@@ -123,6 +130,7 @@ func New(c Config) (*Notifier, error) {
 		stop:    orDuration(c.StopTimeout, 5*time.Second),
 		gate:    newGate(orInt(c.WorkersEndpoint, 8)),
 		done:    newBroadcast(),
+		public:  strings.TrimSuffix(c.Public, "/"),
 		metrics: newMetrics(c.Registry),
 	}
 	if n.log == nil {
@@ -191,6 +199,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 			return errors.New("deliver messages: the queue's client stopped by itself")
 		case <-tick.C:
 			n.watchStuck(ctx)
+			if _, err := n.store.DropOldSecrets(ctx, n.clock()); err != nil && ctx.Err() == nil {
+				n.log.Warn("rotated secrets stay a little longer; they sign no more", "error", err)
+			}
 		}
 	}
 }

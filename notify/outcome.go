@@ -50,7 +50,7 @@ func explain(a answer) string {
 	case a.status >= 200 && a.status < 300:
 		return ""
 	case a.status == http.StatusGone:
-		return "answered 410: the endpoint is retired and was disabled"
+		return "answered 410: the endpoint is retired"
 	case a.status >= 300 && a.status < 400:
 		return fmt.Sprintf("answered %d: redirects are not followed; give the final URL", a.status)
 	}

@@ -18,6 +18,10 @@ import (
 // excerptBytes is how much of an answer is kept in the delivery log.
 const excerptBytes = 512
 
+// readBytes is how much of an answer is read: more than is kept, so that a secret in it is found whole
+// before it is cut.
+const readBytes = 4 << 10
+
 // bodyWait is how long a receiver that has sent its status may take over the rest. The status decides;
 // an endless body must not hold a worker.
 const bodyWait = time.Second
@@ -50,28 +54,32 @@ func newClient(g *guard, timeout time.Duration) *http.Client {
 	}
 }
 
-// post sends one message once and reads at most excerptBytes of the answer.
-func (n *Notifier) post(ctx context.Context, to string, header http.Header, body []byte) answer {
-	u, err := url.Parse(to)
+// post sends one message once and reads at most readBytes of the answer.
+func (n *Notifier) post(ctx context.Context, r request) answer {
+	u, err := url.Parse(r.url)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return answer{err: errBadURL} // err would repeat the URL, and a path may be a secret
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return answer{err: errBadURL}
 	}
-	req.Header = header
+	req.Header = r.header
 	resp, err := n.http.Do(req)
 	if err != nil {
-		return answer{err: plain(err)}
+		err = plain(err)
+		if said := redact(err.Error(), r.hide); said != err.Error() {
+			err = errors.New(said)
+		}
+		return answer{err: err}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	slow := time.AfterFunc(bodyWait, func() { _ = resp.Body.Close() })
 	defer slow.Stop()
-	first, _ := io.ReadAll(io.LimitReader(resp.Body, excerptBytes)) // a cut body changes nothing: the status is known
+	first, _ := io.ReadAll(io.LimitReader(resp.Body, readBytes)) // a cut body changes nothing: the status is known
 	return answer{
 		status:     resp.StatusCode,
-		excerpt:    excerpt(first),
+		excerpt:    excerpt([]byte(redact(string(first), r.hide))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), n.wall()),
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"github.com/riverqueue/river"
 
 	"surgecast"
@@ -61,11 +59,11 @@ func (n *Notifier) deliver(ctx context.Context, id string) (wait time.Duration, 
 	}
 	defer n.gate.leave(d.WebhookID)
 
-	if d.Type == surgecast.TypeRecommendationChanged {
+	if turn := turn(d); turn != "" {
 		// One instruction at a time per site and endpoint, in all processes: otherwise an older one
 		// could overtake. Its status is read again under the lease, because a newer one may have taken
 		// its place while this one waited.
-		lease, mine, err := n.store.AcquireLease(ctx, "deliver:"+d.WebhookID+":"+strconv.FormatInt(d.SiteID, 10), d.ID, n.jobLimit)
+		lease, mine, err := n.store.AcquireLease(ctx, turn, d.ID, n.jobLimit)
 		if err != nil {
 			return 0, fmt.Errorf("delivery %s: %w", id, err)
 		}
@@ -89,12 +87,27 @@ func (n *Notifier) deliver(ctx context.Context, id string) (wait time.Duration, 
 	return n.attempt(ctx, d)
 }
 
+// turn names what a message must have alone while it is sent: the site, for a scaling instruction, or the
+// subject of which only the newest message counts. Empty: it may go beside others.
+func turn(d surgecast.Delivery) string {
+	switch {
+	case d.Type == surgecast.TypeRecommendationChanged:
+		return "deliver:" + d.WebhookID + ":" + strconv.FormatInt(d.SiteID, 10)
+	case d.About != "":
+		return "deliver:" + d.WebhookID + ":" + d.About
+	}
+	return ""
+}
+
 // attempt sends a pending message once and writes what came of it.
 func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Duration, error) {
 	a := surgecast.DeliveryAttempt{DeliveryID: d.ID, Number: d.Attempts + 1, At: n.clock()}
 	if expired(d, a.At) {
 		a.Error = fmt.Sprintf("not sent: it was good until %s", d.ExpiresAt.UTC().Format(time.RFC3339))
-		return 0, n.record(ctx, d, a, surgecast.DeliveryExpired)
+		if err := n.record(ctx, d, a, surgecast.DeliveryExpired); err != nil || d.Attempts == 0 {
+			return 0, err
+		}
+		return 0, n.disableFailing(ctx, d.WebhookID)
 	}
 	w, err := n.store.WebhookByID(ctx, d.AccountID, d.WebhookID)
 	switch {
@@ -107,10 +120,20 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 		a.Error = "not sent: the endpoint is disabled"
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
 	}
-	header, err := n.header(d, w)
+	r, err := n.request(d, w)
 	if err != nil {
 		a.Error = "not sent: " + err.Error()
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
+	}
+	if r.shape.pace > 0 {
+		// A lease that nobody gives back is a clock all processes share: the next may go when it lapses.
+		_, mine, err := n.store.AcquireLease(ctx, "pace:"+w.ID, d.ID+"/"+strconv.Itoa(a.Number), r.shape.pace)
+		if err != nil {
+			return 0, fmt.Errorf("delivery %s: %w", d.ID, err)
+		}
+		if !mine {
+			return r.shape.pace / 2, nil
+		}
 	}
 
 	limit := n.timeout
@@ -119,7 +142,7 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 	}
 	postCtx, cancel := context.WithTimeout(ctx, limit)
 	began := n.wall()
-	got := n.post(postCtx, w.URL, header, d.Body)
+	got := n.post(postCtx, r)
 	cancel()
 	took := n.wall().Sub(began)
 	if got.status == 0 && ctx.Err() != nil {
@@ -130,15 +153,16 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 	n.metrics.attempts.WithLabelValues(d.Type, class(got.status)).Inc()
 	n.metrics.durations.Observe(took.Seconds())
 
-	switch judge(got) {
+	switch r.shape.judge(got) {
 	case accepted:
 		return 0, n.record(ctx, d, a, surgecast.DeliveryDelivered)
 	case gone:
 		// First the endpoint, then the log: killed in between, the next attempt finds it disabled.
-		if err := n.store.DisableWebhook(ctx, w.ID, n.clock()); err != nil {
+		why := fmt.Sprintf("it answered %d", got.status)
+		if err := n.store.DisableWebhook(ctx, w.ID, why, n.clock()); err != nil {
 			return 0, fmt.Errorf("disable webhook %s: %w", w.ID, err)
 		}
-		n.log.Warn("endpoint disabled: it answered 410", "webhook", w.ID)
+		n.log.Warn("endpoint disabled", "webhook", w.ID, "reason", why)
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
 	case final:
 		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
@@ -155,7 +179,10 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 	}
 	wait, more := delay(schedule, a.Number, urgent, n.jitter(), asked)
 	if !more {
-		return 0, n.record(ctx, d, a, surgecast.DeliveryFailed)
+		if err := n.record(ctx, d, a, surgecast.DeliveryFailed); err != nil || a.Number != len(schedule) {
+			return 0, err // one more by hand is a question, not a verdict on the endpoint
+		}
+		return 0, n.disableFailing(ctx, w.ID)
 	}
 	if err := n.record(ctx, d, a, surgecast.DeliveryPending); err != nil {
 		return 0, err
@@ -168,31 +195,23 @@ func expired(d surgecast.Delivery, now time.Time) bool {
 	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
 }
 
-// header signs the message for this attempt.
-func (n *Notifier) header(d surgecast.Delivery, w surgecast.Webhook) (http.Header, error) {
-	if w.Format != "" && w.Format != "standard" {
-		return nil, fmt.Errorf("the endpoint's format %q is unknown", w.Format)
+// disableFailing disables an endpoint to which nothing got through for as long as the whole schedule lasts.
+// One message it cannot digest does not do that while others arrive.
+func (n *Notifier) disableFailing(ctx context.Context, webhook string) error {
+	span := time.Duration(0)
+	for _, d := range n.schedule {
+		span += d
 	}
-	var secrets [][]byte
-	for _, sealed := range w.Secrets {
-		s, err := Open(n.key, sealed)
-		if err != nil {
-			return nil, err
-		}
-		secrets = append(secrets, s)
-	}
-	at := n.wall()
-	signature, err := Sign(secrets, d.ID, at, d.Body)
+	now := n.clock()
+	why := "nothing got through for " + span.Round(time.Minute).String() + ", all attempts used up"
+	disabled, err := n.store.DisableFailingWebhook(context.WithoutCancel(ctx), webhook, why, now, now.Add(-span))
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("disable webhook %s: %w", webhook, err)
 	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "Surgecast-Webhooks/1")
-	h.Set(standardwebhooks.HeaderWebhookID, d.ID)
-	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
-	return h, nil
+	if disabled {
+		n.log.Warn("endpoint disabled", "webhook", webhook, "reason", why)
+	}
+	return nil
 }
 
 // record writes the attempt. It does so also while we are stopping: an attempt that was made and not

@@ -309,7 +309,7 @@ func TestDeliveryLog(t *testing.T) {
 	if got := must[surgecast.Delivery](t)(s.Delivery(ctx, d.ID)); got.Status != surgecast.DeliveryPending || !got.DoneAt.IsZero() {
 		t.Errorf("retried delivery is %s, done %s, want pending", got.Status, got.DoneAt)
 	}
-	ok(t, s.DisableWebhook(ctx, hook.ID, minute(9)))
+	ok(t, s.DisableWebhook(ctx, hook.ID, "it answered 410", minute(9)))
 	if got := must[surgecast.Delivery](t)(s.Delivery(ctx, d.ID)); got.Status != surgecast.DeliveryFailed {
 		t.Errorf("a delivery to a disabled webhook is %s, want failed", got.Status)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,12 +16,12 @@ import (
 	"surgecast/migrations"
 )
 
-const deliveryColumns = `id, account_id, webhook_id, site_id, type, sequence, body, status, attempts, created_at, expires_at, done_at`
+const deliveryColumns = `id, account_id, webhook_id, site_id, type, sequence, about, body, status, attempts, created_at, expires_at, done_at`
 
 func scanDelivery(row pgx.CollectableRow) (surgecast.Delivery, error) {
 	var d surgecast.Delivery
 	var expires, done *time.Time
-	err := row.Scan(&d.ID, &d.AccountID, &d.WebhookID, &d.SiteID, &d.Type, &d.Sequence, &d.Body, &d.Status, &d.Attempts, &d.CreatedAt, &expires, &done)
+	err := row.Scan(&d.ID, &d.AccountID, &d.WebhookID, &d.SiteID, &d.Type, &d.Sequence, &d.About, &d.Body, &d.Status, &d.Attempts, &d.CreatedAt, &expires, &done)
 	d.CreatedAt, d.ExpiresAt, d.DoneAt = d.CreatedAt.UTC(), orZero(expires), orZero(done)
 	return d, err
 }
@@ -30,11 +31,12 @@ const mutedSQL = `
 	SELECT FROM (SELECT kind, until FROM surge_mark WHERE surge_id = $4 AND kind IN ('mute', 'unmute') ORDER BY number DESC LIMIT 1) m
 	WHERE  m.kind = 'mute' AND m.until > $5`
 
-// A webhook hears what its account's sites do, if it asked for the type and the site.
+// A webhook hears what its account's sites do, if it asked for the type and the site. What concerns no
+// single site (0) and what happened to an endpoint is for all who asked for the type.
 const listenersSQL = `
-	SELECT id FROM webhook
+	SELECT id, format FROM webhook
 	WHERE  account_id = $1 AND disabled_at IS NULL
-	AND    (cardinality(types) = 0 OR $2 = ANY (types)) AND (cardinality(sites) = 0 OR $3 = ANY (sites))
+	AND    (cardinality(types) = 0 OR $2 = ANY (types)) AND (cardinality(sites) = 0 OR $3 = ANY (sites) OR $2 = 'webhook.disabled')
 	AND    NOT ($4 <> '' AND $2 <> 'surge.closed' AND EXISTS (` + mutedSQL + `))
 	ORDER  BY id`
 
@@ -43,16 +45,34 @@ const supersedeSQL = `
 	UPDATE delivery SET status = 'superseded', done_at = $4
 	WHERE  webhook_id = $1 AND site_id = $2 AND type = 'recommendation.changed' AND status = 'pending' AND sequence < $3`
 
+// Where only the newest message of a subject counts, it takes the place of the others too.
+const supersedeAboutSQL = `
+	UPDATE delivery SET status = 'superseded', done_at = $3 WHERE webhook_id = $1 AND about = $2 AND status = 'pending'`
+
 const insertDeliverySQL = `
-	INSERT INTO delivery (id, account_id, webhook_id, site_id, type, sequence, body, status, attempts, created_at, expires_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', 0, $8, $9)`
+	INSERT INTO delivery (id, account_id, webhook_id, site_id, type, sequence, about, body, status, attempts, created_at, expires_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 0, $9, $10)`
+
+// listener is a webhook that wants a message.
+type listener struct {
+	ID     string
+	Format surgecast.Format
+}
+
+// about is the subject of a message whose newest word counts.
+func about(m surgecast.Message) string {
+	if m.Type == surgecast.TypeForecastStale || m.Type == surgecast.TypeForecastResumed {
+		return "silence:" + strconv.FormatInt(m.SiteID, 10)
+	}
+	return m.SurgeID
+}
 
 // saveMessages writes one delivery, and the job that sends it, for every webhook that wants a message.
 func (s *Store) saveMessages(ctx context.Context, tx pgx.Tx, ms []surgecast.Message, at time.Time) error {
 	var jobs []string
 	for _, m := range ms {
 		rows, _ := tx.Query(ctx, listenersSQL, m.AccountID, m.Type, m.SiteID, m.SurgeID, at)
-		listeners, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		listeners, err := pgx.CollectRows(rows, pgx.RowToStructByPos[listener])
 		if err != nil {
 			return fmt.Errorf("who wants to hear %s: %w", m.Type, err)
 		}
@@ -65,13 +85,21 @@ func (s *Store) saveMessages(ctx context.Context, tx pgx.Tx, ms []surgecast.Mess
 		}
 		for _, hook := range listeners {
 			if m.Type == surgecast.TypeRecommendationChanged {
-				if _, err := tx.Exec(ctx, supersedeSQL, hook, m.SiteID, m.Sequence, at); err != nil {
-					return fmt.Errorf("superseding instructions for webhook %s: %w", hook, err)
+				if _, err := tx.Exec(ctx, supersedeSQL, hook.ID, m.SiteID, m.Sequence, at); err != nil {
+					return fmt.Errorf("superseding instructions for webhook %s: %w", hook.ID, err)
+				}
+			}
+			subject := ""
+			if hook.Format.Latest() {
+				if subject = about(m); subject != "" {
+					if _, err := tx.Exec(ctx, supersedeAboutSQL, hook.ID, subject, at); err != nil {
+						return fmt.Errorf("superseding alerts for webhook %s: %w", hook.ID, err)
+					}
 				}
 			}
 			id := surgecast.NewID("dlv_")
-			if _, err := tx.Exec(ctx, insertDeliverySQL, id, m.AccountID, hook, m.SiteID, m.Type, m.Sequence, body, at, orNull(m.ExpiresAt)); err != nil {
-				return fmt.Errorf("storing a %s for webhook %s: %w", m.Type, hook, err)
+			if _, err := tx.Exec(ctx, insertDeliverySQL, id, m.AccountID, hook.ID, m.SiteID, m.Type, m.Sequence, subject, body, at, orNull(m.ExpiresAt)); err != nil {
+				return fmt.Errorf("storing a %s for webhook %s: %w", m.Type, hook.ID, err)
 			}
 			jobs = append(jobs, id)
 		}
@@ -214,7 +242,7 @@ func (s *Store) EnqueueTest(ctx context.Context, account int64, webhookID string
 		if err := tx.QueryRow(ctx, `SELECT true FROM webhook WHERE account_id = $1 AND id = $2 FOR KEY SHARE`, account, webhookID).Scan(&there); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, insertDeliverySQL, d.ID, account, webhookID, 0, d.Type, 0, d.Body, at, nil); err != nil {
+		if _, err := tx.Exec(ctx, insertDeliverySQL, d.ID, account, webhookID, 0, d.Type, 0, "", d.Body, at, nil); err != nil {
 			return err
 		}
 		return s.enqueue(ctx, tx, []string{d.ID})
@@ -228,17 +256,28 @@ func (s *Store) EnqueueTest(ctx context.Context, account int64, webhookID string
 	return d, nil
 }
 
-// RetryDelivery sends a message of the account again, under the same id. A scaling instruction that
-// expired or was superseded is ErrConflict: late it does harm.
+// overtakenSQL: a newer instruction for the site, or a newer message of the subject, was made for the endpoint.
+const overtakenSQL = `
+	SELECT d.type, d.status, d.status <> 'pending' AND EXISTS (
+		SELECT FROM delivery n WHERE n.webhook_id = d.webhook_id AND n.id <> d.id AND (
+			d.type = 'recommendation.changed' AND n.type = d.type AND n.site_id = d.site_id AND n.sequence > d.sequence
+			OR d.about <> '' AND n.about = d.about AND n.id > d.id))
+	FROM delivery d WHERE account_id = $1 AND id = $2 FOR UPDATE`
+
+// RetryDelivery sends a message of the account again, under the same id. What expired, and what a newer
+// message has taken the place of, is ErrConflict: late it does harm.
 func (s *Store) RetryDelivery(ctx context.Context, account int64, id string) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var kind, status string
-		if err := tx.QueryRow(ctx, `SELECT type, status FROM delivery WHERE account_id = $1 AND id = $2 FOR UPDATE`, account, id).Scan(&kind, &status); err != nil {
+		var overtaken bool
+		if err := tx.QueryRow(ctx, overtakenSQL, account, id).Scan(&kind, &status, &overtaken); err != nil {
 			return err
 		}
-		dead := status == string(surgecast.DeliveryExpired) || status == string(surgecast.DeliverySuperseded)
-		if kind == surgecast.TypeRecommendationChanged && dead {
-			return fmt.Errorf("the instruction is %s: %w", status, surgecast.ErrConflict)
+		switch {
+		case status == string(surgecast.DeliveryExpired) || status == string(surgecast.DeliverySuperseded):
+			return fmt.Errorf("the message is %s: %w", status, surgecast.ErrConflict)
+		case overtaken:
+			return fmt.Errorf("a newer %s took its place: %w", kind, surgecast.ErrConflict)
 		}
 		if _, err := tx.Exec(ctx, `UPDATE delivery SET status = 'pending', done_at = NULL WHERE id = $1`, id); err != nil {
 			return err

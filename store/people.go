@@ -22,12 +22,18 @@ func (s *Store) AddSurgeMark(ctx context.Context, account int64, m surgecast.Sur
 	if !math.IsNaN(m.Probability) && m.Kind == surgecast.MarkAck {
 		p = &m.Probability
 	}
-	tag, err := s.pool.Exec(ctx, addMarkSQL, m.SurgeID, account, m.Kind, m.By, m.Note, orNull(m.Until), p, m.At)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, addMarkSQL, m.SurgeID, account, m.Kind, m.By, m.Note, orNull(m.Until), p, m.At)
+		if err == nil && tag.RowsAffected() == 0 {
+			return surgecast.ErrNotFound
+		}
+		if err != nil || m.Kind != surgecast.MarkAck {
+			return err
+		}
+		return s.tellAck(ctx, tx, account, m)
+	})
 	if err != nil {
 		return fmt.Errorf("marking surge %s: %w", m.SurgeID, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("surge %s: %w", m.SurgeID, surgecast.ErrNotFound)
 	}
 	return nil
 }
