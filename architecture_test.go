@@ -17,32 +17,35 @@ import (
 // subpackages may import each other; a longer path beats a shorter one; "." is the root package and "*" is
 // everything. One direction, no cycles: callers declare the small interfaces they need.
 var rooms = map[string][]string{
-	".":                {},
-	"cmd":              {"*"},
-	"ingest":           {".", "internal/csvfile"},
-	"traffic":          {".", "internal/csvfile"},
-	"store":            {".", "migrations"},
-	"store/storetest":  {"migrations", "internal/localpg"},
-	"model":            {},
-	"capacity":         {".", "model"},
-	"risk":             {".", "model", "capacity"},
-	"engine":           {".", "model", "risk", "capacity"},
-	"review":           {".", "model", "risk", "capacity"},
-	"examples":         {}, // programs to copy: they use nothing of ours
-	"notify":           {"."},
-	"api":              {"."},
-	"web":              {},
-	"simulate":         {"."},
-	"internal/localpg": {},
-	"internal/csvfile": {"."}, // the one way tables of minutes are read; ingest and traffic share it
-	"migrations":       {"."},
+	".":               {},
+	"cmd":             {"*"},
+	"ingest":          {".", "internal/csvfile"},
+	"traffic":         {".", "internal/csvfile"},
+	"store":           {".", "migrations"},
+	"store/storetest": {"migrations", "internal/localpg"},
+	"model":           {},
+	"capacity":        {".", "model"},
+	"risk":            {".", "model", "capacity"},
+	"engine":          {".", "model", "risk", "capacity"},
+	"review":          {".", "model", "risk", "capacity"},
+	"examples":        {}, // programs to copy: they use nothing of ours
+	"notify":          {"."},
+	"api":             {".", "api/externalscaler"},
+	// KEDA's contract on the wire: spoken by the api that answers and by the verifier that asks.
+	"api/externalscaler": {},
+	"verify":             {".", "api/externalscaler"}, // plays KEDA and the HPA against any endpoint
+	"web":                {},
+	"simulate":           {"."},
+	"internal/localpg":   {},
+	"internal/csvfile":   {"."}, // the one way tables of minutes are read; ingest and traffic share it
+	"migrations":         {"."},
 }
 
 // technology may be used in these folders only; folders may stand for their subpackages.
 var technology = map[string][]string{
 	"database/sql":         {"store", "migrations"},
 	"github.com/jackc/pgx": {"store", "migrations", "internal/localpg", "notify", "cmd"},
-	"net/http":             {"api", "web", "notify", "ingest", "traffic", "cmd", "examples"},
+	"net/http":             {"api", "web", "notify", "ingest", "traffic", "verify", "cmd", "examples"},
 	"github.com/gin-gonic": {"api"},
 	"os/exec":              {"internal/localpg", "cmd"},
 }

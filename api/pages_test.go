@@ -304,8 +304,8 @@ func TestMetrics(t *testing.T) {
 	before := scrape()
 	for _, line := range []string{
 		`surgecast_recommended_units{account="1",site="nordlicht"} 13`,
-		`surgecast_expected_rps{account="1",site="nordlicht"} 43`,
-		`surgecast_exceed_probability{account="1",horizon_minutes="360",site="nordlicht"} 0.7`,
+		`surgecast_planned_rps{account="1",site="nordlicht"} 43`,
+		`surgecast_exceed_probability{account="1",horizon="6h",site="nordlicht"} 0.7`,
 		`surgecast_forecast_age_seconds{account="1",site="nordlicht"} 0`,
 		`surgecast_sse_clients 0`,
 		`surgecast_http_request_duration_seconds_count{method="GET",route="/v1/topics/:topic",status="200"} 1`,
@@ -367,7 +367,7 @@ func TestLifeOfThings(t *testing.T) {
 		t.Error("the secret is stored in clear")
 	}
 	id := hook["id"].(string)
-	if a := ts.ask("GET", "/v1/webhooks/"+id, ""); strings.Contains(a.body, "secret") || !strings.Contains(a.body, `"shop"`) {
+	if a := ts.ask("GET", "/v1/webhooks/"+id, ""); strings.Contains(a.body, `"secret"`) || !strings.Contains(a.body, `"shop"`) {
 		t.Errorf("%s", a.body)
 	}
 	ok(ts.ask("POST", "/v1/webhooks/"+id+"/test", ""), 202)

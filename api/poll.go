@@ -59,15 +59,16 @@ func (s *Server) load(ctx context.Context) error {
 		return fmt.Errorf("loading sites: %w", err)
 	}
 	s.memory.putSites(sites)
+	// People first: no answer between two lines here may miss an override.
+	if err := s.lookAtPeople(ctx); err != nil {
+		return err
+	}
 	latest, err := s.c.Store.LatestForecasts(ctx)
 	if err != nil {
 		return fmt.Errorf("loading the latest forecasts: %w", err)
 	}
 	for i := range latest {
 		s.memory.forecast(&latest[i])
-	}
-	if err := s.lookAtPeople(ctx); err != nil {
-		return err
 	}
 	for _, st := range s.memory.all(0) {
 		if err := s.lastGood(ctx, st); err != nil {

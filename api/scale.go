@@ -18,6 +18,12 @@ const (
 	holdFor  = 15 * time.Minute // after issued_at the last units are held, unchanged; then an error
 )
 
+// Reasons of a recommendation that /scale tells apart; capacity names them all.
+const (
+	reasonShadow      = "shadow"
+	reasonHandingBack = "handing_back"
+)
+
 // ScaleBody is what an autoscaler polls (DESIGN 8). It is answered from memory.
 type ScaleBody struct {
 	Site         string    `json:"site"`
@@ -96,7 +102,8 @@ func (s *Server) scale(ctx context.Context, in *scaleIn) (*scaleOut, error) {
 //	older than 15 minutes                    503
 //	older than 120 s, or newer ones blind    the last units unchanged, stale
 //	capacity unknown                         min_units if someone said them, else 503
-//	mode shadow                              min_units, would_be_units beside
+//	mode shadow                              min_units, would_be_units beside; what was answered before
+//	                                         (an override, mode act) is handed back by the floor's pace
 func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
 	c := st.site.Capacity
 	b := ScaleBody{
@@ -142,12 +149,18 @@ func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
 		if c.MinUnits <= 0 {
 			return b, noNumber(codeCapacityUnknown, "nobody said how much one unit serves", "Set capacity.rpm_per_unit of the site, or min_units.")
 		}
-		b.Units, b.Reason = c.MinUnits, codeCapacityUnknown
+		// What the engine still hands back stays above the least: a profile that was emptied sheds nothing at once.
+		b.Units, b.Reason = max(c.MinUnits, f.Recommendation.Units), codeCapacityUnknown
 		return b, nil
 	}
 	if st.site.Mode != surgecast.ModeAct && st.site.Mode != surgecast.ModeAdvise {
-		b.Units, b.Reason = c.MinUnits, "shadow"
-		b.ExpectedRPS = Number(float64(c.MinUnits) * perUnit(c) / 60)
+		b.Units, b.Reason = c.MinUnits, reasonShadow
+		// The engine writes another reason than shadow while it hands back, by the pace of a floor, what was answered
+		// before: by a person's override, or in mode act. It may not vanish in the second somebody clicks.
+		if f.Recommendation.Reason != reasonShadow && f.Recommendation.Units > c.MinUnits {
+			b.Units, b.Reason = f.Recommendation.Units, reasonHandingBack
+		}
+		b.ExpectedRPS = Number(float64(b.Units) * perUnit(c) / 60)
 		return b, nil
 	}
 	b.Units, b.Reason = f.Recommendation.Units, f.Recommendation.Reason

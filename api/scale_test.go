@@ -27,6 +27,8 @@ func TestScaleNeverFallsFromIgnorance(t *testing.T) {
 		f.State, f.Verdict.State = surgecast.StateCannotTell, surgecast.StateCannotTell
 		f.Recommendation.Units, f.Recommendation.WouldBeUnits = 4, 4
 	}
+	inShadow := func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }
+	least := func(f *surgecast.SiteForecast) { f.Recommendation.Units, f.Recommendation.Reason = 4, reasonShadow }
 	for _, c := range []struct {
 		name  string
 		site  func(*surgecast.Site)
@@ -74,7 +76,25 @@ func TestScaleNeverFallsFromIgnorance(t *testing.T) {
 				f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 0
 			})
 		}, want{200, 4, false, codeCapacityUnknown}},
-		{"shadow", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }, func(ts *testServer, s surgecast.Site) { ts.told(s) }, want{200, 4, false, "shadow"}},
+		{"capacity emptied while units are handed back", func(s *surgecast.Site) { s.Capacity.RPMPerUnit = 0 }, func(ts *testServer, s surgecast.Site) {
+			ts.told(s, func(f *surgecast.SiteForecast) {
+				f.CapacityRPM, f.RPMPerUnit, f.Recommendation.Units = math.NaN(), 0, 12
+			})
+		}, want{200, 12, false, codeCapacityUnknown}},
+		{"shadow", inShadow, func(ts *testServer, s surgecast.Site) { ts.told(s, least) }, want{200, 4, false, "shadow"}},
+		{"shadow since a second, act before", inShadow, func(ts *testServer, s surgecast.Site) { ts.told(s) }, want{200, 13, false, "handing_back"}},
+		{"shadow, the floor of act on its way down", inShadow, func(ts *testServer, s surgecast.Site) {
+			ts.told(s, func(f *surgecast.SiteForecast) {
+				f.Recommendation.Units, f.Recommendation.Reason = 11, "handing_back"
+			})
+		}, want{200, 11, false, "handing_back"}},
+		{"shadow, an override ended a moment ago", inShadow, func(ts *testServer, s surgecast.Site) {
+			ts.memory.setOverride(s.ID, &surgecast.Override{SiteID: s.ID, Units: 20, Until: begin.Add(time.Second), SetAt: begin})
+			ts.told(s, func(f *surgecast.SiteForecast) {
+				f.Recommendation.Units, f.Recommendation.Reason = 20, "override"
+			})
+			ts.pass(2 * time.Second)
+		}, want{200, 20, false, "handing_back"}},
 		{"shadow, expired", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }, func(ts *testServer, s surgecast.Site) { ts.told(s); ts.pass(time.Hour) }, want{503, 0, false, codeExpired}},
 		{"override", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow }, func(ts *testServer, s surgecast.Site) {
 			ts.told(s)
@@ -122,7 +142,10 @@ func TestScaleNeverFallsFromIgnorance(t *testing.T) {
 func TestScaleFields(t *testing.T) {
 	ts := newTest(t, keyless)
 	s := ts.site(1, "nordlicht", func(s *surgecast.Site) { s.Mode = surgecast.ModeShadow })
-	ts.told(s, func(f *surgecast.SiteForecast) { f.Degraded = []string{"mentions"} })
+	ts.told(s, func(f *surgecast.SiteForecast) {
+		f.Degraded = []string{"mentions"}
+		f.Recommendation.Units, f.Recommendation.Reason = 4, reasonShadow
+	})
 	ts.pass(42 * time.Second)
 	a := ts.ask("GET", "/v1/sites/nordlicht/scale", "")
 	var got map[string]any

@@ -24,6 +24,8 @@ type serveCmd struct {
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
 	Traffic   string        `env:"SURGECAST_TRAFFIC" placeholder:"FILE" help:"YAML file that says where the sites' own traffic is read: Prometheus or access logs (docs/traffic.md)."`
 
+	KEDA kedaFlags `embed:"" prefix:"keda-"`
+
 	Feeds feedFlags `embed:""`
 
 	traffic []traffic.Source
@@ -51,14 +53,19 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 		}
 		defer ml.Close()
 	}
+	keda, err := c.KEDA.open()
+	if err != nil {
+		return err
+	}
+	defer keda.close()
 	db, err := openDatabase(ctx, g, openOptions{migrate: c.Migrate})
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.serve(ctx, g, db, l, ml), db.Close())
+	return errors.Join(c.serve(ctx, g, db, l, ml, keda), db.Close())
 }
 
-func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net.Listener) error {
+func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net.Listener, keda *kedaListener) error {
 	keys, _, err := db.Keys(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 1})
 	if err != nil {
 		return err
@@ -95,6 +102,9 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if slices.Contains(c.Roles, "api") {
 		grp.Go(func() error { return a.api.Run(ctx) })
 		grp.Go(func() error { return a.api.Serve(ctx, l) })
+		if keda != nil {
+			grp.Go(func() error { return a.api.ServeKEDA(ctx, keda.Listener, keda.tls) })
+		}
 		fmt.Fprintf(g.errOut, "surgecast %s on %s\n", version, address(l))
 	}
 	if ml != nil {
