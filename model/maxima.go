@@ -62,9 +62,15 @@ func (s *Series) lookMaxima(w *horizon) {
 	m := &w.max
 	m.centre[maxScaled], m.centre[maxCourse] = w.centre, w.centre
 	m.centre[maxShort] = math.Log1p(s.recent.max(s.recent.brief))
-	m.centre[maxYesterday] = math.Log1p(s.recent.yesterday(w.h))
+	m.centre[maxYesterday] = w.centre // what is not known yet is not zero: it would be learnt as an error of all there is
+	if s.recent.dayOld() {
+		m.centre[maxYesterday] = math.Log1p(s.recent.yesterday(w.h))
+	}
 	m.centre[maxLong] = w.long
 	m.centre[maxUsual] = m.mean
+	if m.n == 0 {
+		m.centre[maxUsual] = w.centre
+	}
 	if s.eventAhead(w.h) > eventMatters { // what was says little against what is planned
 		for j, c := range m.centre {
 			m.centre[j] = max(c, w.centre)
@@ -87,7 +93,7 @@ func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma float64) {
 		v := 0.
 		w := m.mix[s.group[i]].w
 		for j, c := range centre {
-			v += w[j] * m.at(j, i, c, sigma, s.ceiling)
+			v += w[j] * m.at(j, i, c, sigma, s.far)
 		}
 		top = max(top, v)
 		q[i] = top
@@ -114,7 +120,7 @@ func (s *Series) learnMaxima(w *horizon, centre []float64, sigma, z float64, low
 				grad++
 			}
 			for j, c := range centre {
-				loss[j] += grad * (math.Expm1(m.at(j, i, c, sigma, s.ceiling)) - Q)
+				loss[j] += grad * (math.Expm1(m.at(j, i, c, sigma, s.far)) - Q)
 			}
 		}
 		for j := range loss {

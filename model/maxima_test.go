@@ -84,3 +84,56 @@ func TestAYoungSeriesReachesLessFar(t *testing.T) {
 		t.Errorf("reached %.1f times the most seen", reach)
 	}
 }
+
+// The first day of a restless site ends as it was: the highest demand to be expected of the next hour is not three
+// times what it was when a yesterday comes to be known.
+//
+// Fails when: lookMaxima takes the highest of a yesterday that is not in the ring yet, which is zero.
+func TestTheFirstYesterdayIsNoSurprise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	s := New(siteConfig())
+	at := int64(monday)
+	low, high := math.Inf(1), 0.
+	for i := range 1460 {
+		s.Step(at, Obs{Value: math.Round(40 * (1.2 + math.Sin(float64(i)/230)) * math.Exp(.4*rng.NormFloat64()))})
+		at += 60
+		if i >= 1360 && i%5 == 0 {
+			q := s.MaxQuantile(1, 60, .95)
+			low, high = min(low, q), max(high, q)
+		}
+	}
+	if high > 3*low {
+		t.Errorf("95 %% of the highest in the next hour: from %.0f to %.0f", low, high)
+	}
+}
+
+// Three hours of restless counts, then a rise that doubles every 3 minutes: that it passes two and a half times
+// the most seen within the hour is five times as likely as it was before.
+//
+// Fails when: far is what ceiling is.
+func TestASteepRiseInTheFirstHoursMayGoOn(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	s := New(siteConfig())
+	at := int64(monday)
+	hour, calm, rising := 0, 0., 0.
+	for i, h := range siteHorizons {
+		if h == 60 {
+			hour = i
+		}
+	}
+	for i := range 195 {
+		y := 40 * math.Exp(.7*rng.NormFloat64()) * math.Exp2(max(float64(i-179), 0)/3)
+		s.Step(at, Obs{Value: math.Round(y)})
+		at += 60
+		p := s.Risk(hour, 2.5*s.maxSeen)
+		if i > 120 && i < 180 {
+			calm += p / 59
+		} else if i >= 185 {
+			rising = max(rising, p)
+		}
+	}
+	t.Logf("said: %.4f before, %.4f in the rise", calm, rising)
+	if rising < .004 || calm > .002 {
+		t.Errorf("said: %.4f before, %.4f in the rise", calm, rising)
+	}
+}

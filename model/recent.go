@@ -118,6 +118,9 @@ func (r *recent) long() float64 {
 	return m
 }
 
+// dayOld reports whether the ring of the last day is full: there is a yesterday.
+func (r *recent) dayOld() bool { return r.t >= r.block*len(r.top) }
+
 // yesterday is the highest Z of the window of the next h steps one day ago (daily steps: four weeks ago),
 // by whole blocks. It still stands in the ring of the last day.
 func (r *recent) yesterday(h int) float64 {

@@ -53,6 +53,7 @@ type Series struct {
 
 	// Worked out anew at each step from the above.
 	ceiling      float64 // log(1 + 2 … 5 × largest seen)
+	far          float64 // the same for maxima: at once 5 × when counts rise steeply
 	mean3, mean8 float64
 	scaleInputs  [scaleFeatures]float64
 	demand       float64 // Z of this step
@@ -63,6 +64,9 @@ type Series struct {
 }
 
 const largestCount = 1e12
+
+// steepRise is by how much log(1 + mean of 3) lies above that of 8 (minutes: 15) in a steep rise.
+const steepRise = .3
 
 // New returns a model that knows nothing but its priors. A Config with nothing to forecast (no leads or
 // levels, no step) is a mistake in the program and panics.
@@ -202,8 +206,6 @@ func (s *Series) miss() {
 // look works out what all leads share.
 func (s *Series) look() {
 	s.events.look(s.unix)
-	// A young series has seen one surge or none: twice that is as far as it reaches, five times in the end.
-	s.ceiling = math.Log1p((2+3*min(float64(s.n)/1000, 1))*s.maxSeen+5) + s.events.top
 	if s.c.Full {
 		s.long = math.Log1p(s.recent.long())
 	}
@@ -220,6 +222,13 @@ func (s *Series) look() {
 		s.mean8 = math.Log1p(v)
 		m8 = v
 	}
+	// A young series has seen one surge or none: twice that is as far as it reaches, five times in the end. The
+	// maximum of a window reaches further as soon as the last values show a rise: who says of a steep one in
+	// its first hour that it ends below twice what was seen is wrong once in twenty.
+	young := min(float64(s.n)/1000, 1)
+	reach := func(share float64) float64 { return math.Log1p((2+3*share)*s.maxSeen+5) + s.events.top }
+	s.ceiling = reach(young)
+	s.far = reach(max(young, bound((s.mean3-s.mean8)/steepRise, 1)))
 	v := s.change.v
 	s.scaleInputs = [scaleFeatures]float64{
 		1, math.Log(max(v[0], .01)), math.Log(max(v[1], .01)), math.Log(max(v[2], .01)),
