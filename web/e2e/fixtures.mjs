@@ -233,7 +233,7 @@ export function worklist(name) {
       ...s,
       status: {
         state: r.state, verdict: { ...r.verdict, ...extra?.verdict }, act_by: r.act_by, probability_6h: states[state].noForecast ? null : states[state].percent / 100, at_stake: states[state].noForecast ? null : [0, 40, 720][Math.min(2, Math.ceil(states[state].percent / 20))],
-        origin: r.origin, issued_at: r.issued_at, valid_until: r.valid_until, stale: r.stale, surge_id: r.surge?.id ?? null, surge_since: r.surge?.opened_at ?? null,
+        origin: r.origin, issued_at: r.issued_at, valid_until: r.valid_until, stale: r.stale, surge_id: r.surge ? `srg_${slug}` : null, surge_since: r.surge?.opened_at ?? null,
         units_now: r.units, units_recommended: states[state].units, spark_rpm: spark(states[state].level), ...extra?.status,
       },
     });

@@ -5,7 +5,9 @@ import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { desk } from "./desk.mjs";
 import * as fixtures from "./fixtures.mjs";
+import { hindsight } from "./hindsight.mjs";
 
 const dist = process.env.SURGECAST_DIST ?? join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
 const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
@@ -19,10 +21,11 @@ export async function serve(state, options = {}) {
   const streams = new Set();
   const asked = [];
   let id = 0;
-  const served = { state, list: options.list ?? state, key: options.key ?? null, edit: null, down: false };
+  const served = { state, list: options.list ?? state, key: options.key ?? null, edit: null, down: false, desk: options.desk ? desk(options) : null };
   const send = (res, name, data) => res.write(`id: ${++id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   const clock = { now: new Date(fixtures.now).toISOString(), speed: options.speed ?? 0.000001 };
 
+  const back = hindsight(options);
   const server = createServer((req, res) => {
     const url = new URL(req.url, "http://local");
     asked.push(url.pathname);
@@ -50,7 +53,22 @@ export async function serve(state, options = {}) {
       send(res, "clock", clock);
       return;
     }
-    if (url.pathname === "/v1/sites") return answer("sites", fixtures.worklist(served.list));
+    if (served.desk && url.pathname.startsWith("/v1/")) {
+      const reply = (body) => {
+        const r = served.desk.reply(req.method, url.pathname, url.searchParams, body);
+        if (r) json(r.status, r.body);
+        return r !== null;
+      };
+      if (req.method !== "GET") {
+        let body = "";
+        req.on("data", (d) => (body += d));
+        req.on("end", () => reply(body === "" ? {} : JSON.parse(body)) || json(404, { title: "Not found" }));
+        return;
+      }
+      if (reply()) return;
+    }
+    if (back.handle(req, res, url, served, policy)) return;
+    if (url.pathname === "/v1/sites") return answer("sites", served.desk ? served.desk.marked(fixtures.worklist(served.list)) : fixtures.worklist(served.list));
     const m = /^\/v1\/sites\/([a-z0-9-]+)(?:\/(risk|forecast|capacity))?$/.exec(url.pathname);
     if (m) {
       if (m[1] === "nowhere") return json(404, { title: "Not found", detail: "There is no site nowhere.", reference: "ref-2" });

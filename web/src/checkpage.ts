@@ -34,8 +34,8 @@ export class CheckPage implements Page {
     const form = h(
       "form",
       { class: "card checkform", role: "search", "aria-label": "Check a topic", novalidate: true, submit: (e) => this.submit(e) },
-      h("div", { class: "field grow" }, h("label", { for: "q" }, "What is being said?"), this.text, h("p", { id: "q-h", class: "note" }, "Words, hashtags or a topic's name, with commas between."), this.error),
-      h("div", { class: "field" }, h("label", { for: "site" }, "On which site?"), this.site),
+      h("div", { class: "entry grow" }, h("label", { for: "q" }, "What is being said?"), this.text, h("p", { id: "q-h", class: "note" }, "Words, hashtags or a topic's name, with commas between."), this.error),
+      h("div", { class: "entry" }, h("label", { for: "site" }, "On which site?"), this.site),
       this.button,
     );
     shell.main.append(h("h1", {}, "Check a topic"), this.none, form, this.progress, this.card, this.try);
@@ -204,7 +204,7 @@ export class CheckPage implements Page {
           { class: "checkword" },
           h("span", { class: `badge ${tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, shape), word),
           " ",
-          h("span", { class: "since" }, a.name),
+          h("span", { class: "since" }, `“${text}”, ${a.name}`),
           a.simulated && simulatedChip(),
         ),
         h("h2", { id: "headline", tabindex: "-1" }, ...withTimes(a.headline)),
@@ -216,7 +216,7 @@ export class CheckPage implements Page {
         this.countedBy(a, now, zone),
         h(
           "div",
-          { class: "inline actions" },
+          { class: "inrow actions" },
           !a.linked && button,
           a.topic !== "" && h("a", { href: `/topics/${a.topic}?site=${a.site}` }, "See the talk, feed by feed"),
           h("a", { href: `/plan?site=${a.site}` }, "Plan a send"),

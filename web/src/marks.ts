@@ -66,8 +66,8 @@ export class Marks {
       `I have it: ${m.name}`,
       [
         h("p", { class: "note" }, "Everyone sees who has it. It clears by itself when the site recovers, or when the chance has risen by half."),
-        h("div", { class: "field" }, h("label", { for: "mark-by" }, "Your name"), by),
-        h("div", { class: "field" }, h("label", { for: "mark-note" }, "Note (optional)"), note),
+        h("div", { class: "entry" }, h("label", { for: "mark-by" }, "Your name"), by),
+        h("div", { class: "entry" }, h("label", { for: "mark-note" }, "Note (optional)"), note),
       ],
       [["I have it", "Saving…", async () => {
         try {
@@ -174,7 +174,7 @@ function dialog(title: string, body: Node[], choices: Choice[]): void {
       h("h2", { id: "dialog-h" }, title),
       ...body,
       words,
-      h("div", { class: "inline" }, ...buttons, h("button", { type: "button", click: () => d.close() }, "Cancel")),
+      h("div", { class: "inrow" }, ...buttons, h("button", { type: "button", click: () => d.close() }, "Cancel")),
     ),
   );
   d.addEventListener("close", () => {

@@ -100,7 +100,7 @@ export class FeedsTab implements Tab {
           return h(
             "li",
             { class: "card feed" },
-            h("div", { class: "inline feedhead" }, h("h3", {}, s.sites.find((x) => x.slug === t.site)?.name ?? t.site), h("span", { class: `badge ${look.tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, look.shape), look.word), h("span", { class: "note" }, t.kind)),
+            h("div", { class: "inrow feedhead" }, h("h3", {}, s.sites.find((x) => x.slug === t.site)?.name ?? t.site), h("span", { class: `badge ${look.tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, look.shape), look.word), h("span", { class: "note" }, t.kind)),
             h("p", {}, ...withTimes(t.sentence)),
             t.warning ? h("p", { class: "warning" }, h("span", { "aria-hidden": "true" }, "▲ "), ...withTimes(t.warning)) : null,
             t.error ? h("p", { class: "note" }, ...withTimes(t.error)) : null,
@@ -122,7 +122,7 @@ function feed(x: Source, now: number, zone: string): (Node | null)[] {
   return [
     h(
       "div",
-      { class: "inline feedhead" },
+      { class: "inrow feedhead" },
       h("h2", {}, x.source),
       look && h("span", { class: `badge ${look.tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, look.shape), look.word),
       x.simulated && simulatedChip(),
@@ -154,5 +154,5 @@ function numbers(n: Health, now: number, zone: string): HTMLElement {
   const dropped = Object.entries(n.dropped ?? {});
   if (dropped.length > 0) facts.push(["left out", dropped.map(([why, k]) => `${why} ${grouped(k)}`).join(", ")]);
   if (n.last_error) facts.push(["last error", n.last_error]);
-  return h("details", {}, h("summary", {}, "Numbers"), h("dl", { class: "facts" }, ...facts.flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])));
+  return h("details", {}, h("summary", {}, "Numbers"), h("dl", { class: "factlist" }, ...facts.flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])));
 }

@@ -191,7 +191,7 @@ export class Form {
       case "checks":
         box = h(
           "fieldset",
-          { class: "field wide checks", ...about },
+          { class: "entry wide checks", ...about },
           h("legend", {}, f.label),
           ...(f.options ?? []).map(([value, label]) => {
             const i = h<HTMLInputElement>("input", { type: "checkbox", value });
@@ -205,7 +205,7 @@ export class Form {
       case "check": {
         const i = h<HTMLInputElement>("input", { ...common, type: "checkbox" });
         inputs.push(i);
-        box = h("div", { class: "field wide" }, h("label", { class: "tick", for: id }, i, " ", f.label), hint, error);
+        box = h("div", { class: "entry wide" }, h("label", { class: "tick", for: id }, i, " ", f.label), hint, error);
         break;
       }
       default: {
@@ -217,7 +217,7 @@ export class Form {
               : h<HTMLInputElement>("input", {
                   autocomplete: "off",
                   ...common,
-                  type: f.kind ?? "text",
+                  type: f.attributes?.["type"] ?? f.kind ?? "text",
                   step: f.kind === "number" ? (f.step ?? "any") : null,
                   min: f.min,
                   inputmode: f.kind === "number" ? "decimal" : null,
@@ -226,7 +226,7 @@ export class Form {
         inputs.push(i);
         box = h(
           "div",
-          { class: f.wide || f.kind === "area" ? "field wide" : "field" },
+          { class: f.wide || f.kind === "area" ? "entry wide" : "entry" },
           h("label", { for: id }, f.label),
           f.unit ? h("span", { class: "withunit" }, i, h("span", { class: "unit" }, f.unit)) : i,
           hint,
@@ -283,7 +283,7 @@ export function deletion(what: string, name: string, loses: string, remove: () =
       },
       h("p", {}, loses),
       h("label", { for: id }, "Write ", h("b", {}, name), " to delete it"),
-      h("div", { class: "inline" }, input, button),
+      h("div", { class: "inrow" }, input, button),
       words,
     ),
   );
@@ -300,7 +300,7 @@ export function secret(label: string, value: string, note: string): HTMLElement 
     h("label", { for: id }, h("b", {}, label)),
     h(
       "div",
-      { class: "inline" },
+      { class: "inrow" },
       field,
       h("button", {
         type: "button",

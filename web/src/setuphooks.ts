@@ -7,6 +7,9 @@ import { instant, timeElement } from "./zone";
 interface Hook {
   id: string;
   url: string;
+  format?: string;
+  disabled_why?: string;
+  old_secret_until?: string | null;
   types: string[] | null;
   sites: string[] | null;
   disabled: boolean;
@@ -23,6 +26,7 @@ interface Delivery {
   expires_at: string | null;
   done_at: string | null;
   body: unknown;
+  log?: Attempt[] | null; // every attempt, oldest first
 }
 
 interface Attempt {
@@ -30,8 +34,17 @@ interface Attempt {
   at: string;
   status_code: number; // 0: no answer
   error: string;
-  milliseconds: number;
+  excerpt?: string;
+  millis: number;
 }
+
+const formats: [string, string][] = [
+  ["standard", "Standard Webhooks: signed JSON"],
+  ["cloudevents", "CloudEvents: the same, as application/cloudevents+json"],
+  ["slack", "Slack: a message in a channel"],
+  ["pagerduty", "PagerDuty: an incident"],
+  ["alertmanager", "Alertmanager: an alert"],
+];
 
 const types: [string, string][] = [
   ["surge.opened", "A surge is seen coming"],
@@ -74,7 +87,13 @@ export class HooksTab implements Tab {
       hooks.map(async (x) => {
         let c = this.shown.get(x.id);
         if (!c) {
-          c = new HookCard(async () => this.setting?.reload());
+          c = new HookCard(
+            async () => this.setting?.reload(),
+            (made) => {
+              this.showSecret(made);
+              this.made.querySelector("input")?.focus();
+            },
+          );
           this.shown.set(x.id, c);
           this.list.append(c.element);
         }
@@ -83,17 +102,32 @@ export class HooksTab implements Tab {
     );
   }
 
+  private showSecret(x: Hook & { secret: string }): void {
+    this.made.replaceChildren(secret(`Secret of ${host(x.url)}`, x.secret, "The receiver verifies our signature with it (Standard Webhooks). Copy it now: it is shown this once."));
+  }
+
   private addForm(s: Setting): void {
-    const empty: Values = { url: "", types: [], sites: [] };
+    const empty: Values = { format: "standard", url: "", routing_key: "", types: [], sites: [] };
+    const [address, ...rest] = hookFields(s);
     this.add = new Form(
-      hookFields(s),
+      [
+        { name: "format", label: "What takes the messages", kind: "select", options: formats, wide: true },
+        address!,
+        { name: "routing_key", label: "Integration key (PagerDuty only)", hint: "32 characters. It is never shown again.", attributes: { maxlength: "64", spellcheck: "false" } },
+        ...rest,
+      ],
       { save: "Add endpoint", busy: "Adding…", done: "Added." },
       async (v) => {
-        const x = await post<Hook & { secret: string }>("/v1/webhooks", { url: String(v["url"]).trim(), types: v["types"], sites: v["sites"] });
-        this.made.replaceChildren(secret(`Secret of ${host(x.url)}`, x.secret, "The receiver verifies our signature with it (Standard Webhooks). Copy it now: it is shown this once."));
+        const key = String(v["routing_key"]).trim();
+        const x = await post<Hook & { secret: string }>("/v1/webhooks", {
+          format: v["format"], url: String(v["url"]).trim(), types: v["types"], sites: v["sites"], ...(key ? { routing_key: key } : {}),
+        }); // prettier-ignore
+        if (x.secret) this.showSecret(x);
+        else this.made.replaceChildren();
         this.add?.fill(empty);
         await this.setting?.reload();
         this.made.querySelector("input")?.focus();
+        if (!x.secret) this.add?.say("Added. Send it a test.");
       },
     );
     this.add.fill(empty);
@@ -103,7 +137,7 @@ export class HooksTab implements Tab {
 
 function hookFields(s: Setting): ConstructorParameters<typeof Form>[0] {
   return [
-    { name: "url", label: "Address", required: true, wide: true, hint: "https://… that takes POST. Messages are signed.", attributes: { type: "url", maxlength: "2000", spellcheck: "false" } },
+    { name: "url", label: "Address", wide: true, hint: "https://… that takes POST.", attributes: { type: "url", maxlength: "2000", spellcheck: "false" } },
     { name: "types", label: "What it is told (none chosen: everything)", kind: "checks", options: types },
     { name: "sites", label: "Of which sites (none chosen: all)", kind: "checks", options: s.sites.map((x) => [x.slug, x.name]) },
   ];
@@ -111,7 +145,7 @@ function hookFields(s: Setting): ConstructorParameters<typeof Form>[0] {
 
 class HookCard {
   readonly element = h("section", { class: "card hook" });
-  private readonly head = h("div", { class: "inline" });
+  private readonly head = h("div", { class: "inrow" });
   private readonly what = h("p", { class: "note" });
   private readonly last = h("p", {});
   private readonly result = h("p", { class: "result", role: "status" });
@@ -120,31 +154,46 @@ class HookCard {
   private readonly rows = h("ul", { class: "hooklog" });
   private readonly change = h<HTMLDetailsElement>("details", {}, h("summary", {}, "Change"));
   private readonly rest = h("div", {});
+  private readonly rotate: HTMLButtonElement;
   private hook: Hook | null = null;
   private setting: Setting | null = null;
   private form: Form | null = null;
   private readonly tried = new Map<string, Attempt[]>();
 
-  constructor(private readonly reload: () => Promise<void>) {
+  constructor(
+    private readonly reload: () => Promise<void>,
+    private readonly showSecret: (made: Hook & { secret: string }) => void,
+  ) {
     const test: HTMLButtonElement = h<HTMLButtonElement>("button", { type: "button", click: () => void act(test, "Sending…", this.failed, () => this.test()) }, "Send test");
+    this.rotate = h<HTMLButtonElement>("button", {
+      type: "button",
+      click: () => void act(this.rotate, "Making a secret…", this.failed, async () => {
+        this.showSecret(await post<Hook & { secret: string }>(`/v1/webhooks/${encodeURIComponent(this.hook?.id ?? "")}/rotate`, {}));
+        await this.reload();
+      }),
+    }, "New secret"); // prettier-ignore
     this.log.append(this.rows);
     this.log.addEventListener("toggle", () => void this.refresh());
-    this.element.append(this.head, this.what, this.last, h("div", { class: "inline" }, test), this.result, this.failed, this.log, this.change, this.rest);
+    this.element.append(this.head, this.what, this.last, h("div", { class: "inrow" }, test, this.rotate), this.result, this.failed, this.log, this.change, this.rest);
   }
 
   async load(x: Hook, s: Setting): Promise<void> {
     this.hook = x;
     this.setting = s;
     patch(this.head, [x.url, x.disabled], () => [h("h2", { class: "address" }, short(x.url)), x.disabled && h("span", { class: "badge unknown" }, h("span", { class: "shape", "aria-hidden": "true" }, "?"), "Off")]);
-    patch(this.what, [x.types, x.sites], () => [
+    patch(this.what, [x.types, x.sites, x.format, x.disabled_why, x.old_secret_until, s.shell.zone], () => [
+      x.disabled_why ? `Switched off by itself: ${x.disabled_why} ` : "",
+      `${formats.find(([f]) => f === x.format)?.[1] ?? x.format ?? ""}. `,
       `Told: ${(x.types ?? []).length === 0 ? "everything" : (x.types ?? []).join(", ")}. Sites: ${(x.sites ?? []).length === 0 ? "all" : (x.sites ?? []).join(", ")}.`,
+      ...(x.old_secret_until && instant(x.old_secret_until) > s.now ? [" The old secret signs too until ", timeElement(instant(x.old_secret_until), s.now, s.shell.zone), "."] : []),
     ]);
+    this.rotate.hidden = !["standard", "cloudevents", "alertmanager"].includes(x.format ?? "standard");
     if (!this.form) {
       this.form = new Form(
         [...hookFields(s), { name: "disabled", label: "Send nothing for now", kind: "check" }],
         { save: "Save", busy: "Saving…", done: "Saved." },
         async (v) => {
-          await put(`/v1/webhooks/${encodeURIComponent(x.id)}`, { url: String(v["url"]).trim(), types: v["types"], sites: v["sites"], disabled: v["disabled"] });
+          await put(`/v1/webhooks/${encodeURIComponent(x.id)}`, { format: x.format ?? "standard", url: String(v["url"]).trim(), types: v["types"], sites: v["sites"], disabled: v["disabled"] });
           await this.reload();
         },
       );
@@ -167,7 +216,7 @@ class HookCard {
   private async attempts(d: Delivery): Promise<Attempt[]> {
     const known = this.tried.get(d.id);
     if (known && known.length >= d.attempts) return known;
-    const found = (await get<{ items: Attempt[] | null }>(`/v1/deliveries/${encodeURIComponent(d.id)}/attempts`)).items ?? [];
+    const found = await attemptsOf(d.id);
     this.tried.set(d.id, found);
     return found;
   }
@@ -241,7 +290,7 @@ class HookCard {
   private async follow(id: string, had: number): Promise<Attempt | null> {
     const end = performance.now() + patience;
     for (let wait = 150; performance.now() < end; wait = Math.min(1.6 * wait, 2000)) {
-      const list = (await get<{ items: Attempt[] | null }>(`/v1/deliveries/${encodeURIComponent(id)}/attempts`)).items ?? [];
+      const list = await attemptsOf(id);
       if (list.length > had) {
         this.tried.delete(id);
         await this.refresh();
@@ -252,6 +301,10 @@ class HookCard {
     await this.refresh();
     return null;
   }
+}
+
+async function attemptsOf(id: string): Promise<Attempt[]> {
+  return (await get<Delivery>(`/v1/deliveries/${encodeURIComponent(id)}`)).log ?? [];
 }
 
 function outcome(d: Delivery, t: Attempt | undefined, now: number, zone: string): (Node | string)[] {
@@ -279,7 +332,7 @@ function times(n: number): string {
 }
 
 function took(t: Attempt): string {
-  return t.milliseconds < 1000 ? `${t.milliseconds} ms` : `${(t.milliseconds / 1000).toFixed(1)} s`;
+  return t.millis < 1000 ? `${t.millis} ms` : `${(t.millis / 1000).toFixed(1)} s`;
 }
 
 function host(url: string): string {

@@ -4,7 +4,7 @@ import { setQuery } from "./shell";
 
 // SiteChoice is the menu of sites above a form that is about one of them; the choice is in the address.
 export class SiteChoice {
-  readonly element = h("div", { class: "inline sitechoice" });
+  readonly element = h("div", { class: "inrow sitechoice" });
   private readonly menu = h<HTMLSelectElement>("select", { id: "chosen" });
 
   constructor(private readonly changed: (site: FullSite) => void) {

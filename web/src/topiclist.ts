@@ -31,7 +31,7 @@ export class TopicList implements Page {
       [
         { name: "any", label: "Any of these words", kind: "area", required: true, hint: "Words, phrases or hashtags, with commas between: #nordlichtlive, Nordlicht tour" },
         { name: "name", label: "Name (optional)", hint: "As people call it. Default: the first of the words.", attributes: { maxlength: "200" } },
-        h("div", { class: "field" }, h("label", { for: "feeds" }, "Which site may it bring visits to?"), this.site),
+        h("div", { class: "entry" }, h("label", { for: "feeds" }, "Which site may it bring visits to?"), this.site),
       ],
       { save: "Watch this topic", busy: "Saving…", done: "It is counted from now on." },
       async (v) => {

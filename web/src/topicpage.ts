@@ -1,13 +1,12 @@
 import { del, get, Problem, put } from "./api";
 import { check, type CheckAnswer } from "./checkanswer";
-import type { Site } from "./documents";
+import type { Site, State } from "./documents";
 import { h, patch } from "./element";
 import { act, deletion, Form } from "./setupform";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, simulatedChip } from "./state";
-import type { State } from "./documents";
 import { TopicChart } from "./topicchart";
-import { amount, copies, type Mentions, series, timesUsual } from "./topicseries";
+import { copies, type Mentions, perMinute, series, timesUsual } from "./topicseries";
 import { terms, typed } from "./topicterms";
 import { instant, timeElement, withTimes } from "./zone";
 
@@ -234,7 +233,7 @@ export class TopicPage implements Page {
     if (a && a.basis !== "prior") {
       facts.push(timesUsual(a.times_usual));
       if (a.doubling_minutes !== null && a.doubling_minutes > 0 && (a.times_usual ?? 0) >= 1.25) facts.push(`doubling every ${Math.max(1, Math.round(a.doubling_minutes))} min`);
-      if (a.mentions_per_minute !== null) facts.push(`${amount(a.mentions_per_minute)} mentions a minute, usually ${amount(a.usual_mentions_per_minute)}`);
+      if (a.mentions_per_minute !== null) facts.push(`${perMinute(a.mentions_per_minute)}${a.usual_mentions_per_minute === null ? "" : `, usually ${perMinute(a.usual_mentions_per_minute)}`}`);
       if (a.basis === "recent") facts.push("“usual” is still a guess");
     }
     facts.push(`counted by ${feeds} ${feeds === 1 ? "feed" : "feeds"}`);
@@ -251,7 +250,7 @@ export class TopicPage implements Page {
         void this.ask().then(() => this.render());
       });
       return [
-        h("div", { class: "inline" }, h("label", { for: "judged" }, "What it does to"), select, badge(a.state as State)),
+        h("div", { class: "inrow" }, h("label", { for: "judged" }, "What it does to"), select, badge(a.state as State)),
         h("p", { class: "talkheadline" }, ...withTimes(a.headline)),
         h("p", { class: "sentence" }, ...withTimes(a.sentence)),
         ...(a.caveats ?? []).map((c) => h("p", { class: "note" }, ...withTimes(c))),
@@ -298,7 +297,7 @@ export class TopicPage implements Page {
             return h("li", {}, h("a", { href: `/sites/${s.slug}` }, s.name), " ", button);
           }),
         ),
-        rest.length > 0 ? h("div", { class: "inline" }, h("label", { for: "linkto" }, "Another site"), select, add) : null,
+        rest.length > 0 ? h("div", { class: "inrow" }, h("label", { for: "linkto" }, "Another site"), select, add) : null,
         words,
       ];
     });

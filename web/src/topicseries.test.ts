@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, copies, recent, series, type SourceMentions, timesUsual } from "./topicseries";
+import { amount, copies, perMinute, recent, series, type SourceMentions, timesUsual } from "./topicseries";
 
 const minute = 60_000;
 const from = Date.parse("2026-09-24T12:00:00Z");
@@ -20,8 +20,10 @@ test("a minute that is not there, or that is missing, is a hole and never zero",
 });
 
 test("what a source says is missing at the end is a gap; what has not come yet is no gap", () => {
-  const said = series(source([4, 4, null, null]), from, from + 4 * minute, from + 20 * minute);
-  assert.deepEqual(said.gaps, [{ from: from + 2 * minute, to: from + 4 * minute }]);
+  const said = series(source([4, 4, null, null, null]), from, from + 5 * minute, from + 20 * minute);
+  assert.deepEqual(said.gaps, [{ from: from + 2 * minute, to: from + 5 * minute }]);
+  const soonSaid = series(source([4, 4, null]), from, from + 3 * minute, from + 3 * minute);
+  assert.deepEqual(soonSaid.gaps, []); // a minute late is not lost
   assert.equal(said.through, null);
   const late = series(source([4, 4]), from, from + 20 * minute, from + 20 * minute);
   assert.deepEqual(late.gaps, []);
@@ -53,5 +55,6 @@ test("recent and copies", () => {
 
 test("amounts and times are said as the sentences say them", () => {
   assert.deepEqual([0, 0.04, 2.44, 9.96, 38.2, 1484, null].map(amount), ["0", "0", "2.4", "10", "38", "1,480", "–"]);
+  assert.deepEqual([57.6, 1, 0.9, 0.02].map(perMinute), ["58 mentions a minute", "1 mention a minute", "54 mentions an hour", "1 mention an hour"]);
   assert.deepEqual([null, 1.1, 1.5, 2, 6.2, 46.4, 123].map(timesUsual), ["", "as usual", "half as much again as usual", "twice the usual", "×6 usual", "×46 usual", "×120 usual"]);
 });

@@ -78,8 +78,10 @@ export function series(s: SourceMentions, from: number, to: number, now: number,
       open = null;
     }
   });
-  if (told > last && last > Number.NEGATIVE_INFINITY) gaps.push({ from: last, to: told }); // said to be missing, up to now
   const patience = Math.max(5 * minute, 2 * own);
+  // Said to be missing, up to now. A minute or two may still come: feeds are read a little late.
+  const lost = last > Number.NEGATIVE_INFINITY && told - last >= Math.max(3 * minute, own);
+  if (lost) gaps.push({ from: last, to: told });
   return {
     stepMS,
     unit: own >= 60 * minute ? "an hour" : "a minute",
@@ -87,7 +89,7 @@ export function series(s: SourceMentions, from: number, to: number, now: number,
     values,
     gaps,
     since: Number.isFinite(first) && first >= begin + 2 * stepMS ? first : null,
-    through: Number.isFinite(last) && told <= last && now - last > patience ? last : null,
+    through: Number.isFinite(last) && !lost && now - last > patience ? last : null,
   };
 }
 
@@ -124,6 +126,13 @@ export function amount(x: number | null | undefined): string {
   if (x < 9.95) return String(Math.round(10 * x) / 10);
   const unit = x < 1000 ? 1 : 10 ** (Math.floor(Math.log10(x)) - 2);
   return new Intl.NumberFormat("en", { maximumFractionDigits: 0 }).format(Math.round(x / unit) * unit);
+}
+
+// perMinute is a number of mentions as the sentences say it: "2 mentions a minute", "5 mentions an hour"
+// (risk.perMinute).
+export function perMinute(x: number): string {
+  const [n, per] = x >= 0.95 ? [Math.round(x), "a minute"] : [Math.round(60 * x), "an hour"];
+  return `${new Intl.NumberFormat("en").format(n)} ${n === 1 ? "mention" : "mentions"} ${per}`;
 }
 
 // timesUsual is how the sentences say it, in short: the same steps as risk.talkTimes.
