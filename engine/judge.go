@@ -20,6 +20,7 @@ type judge struct {
 	FailSurge map[string]*surgecast.Surge `json:"fail_surge"`
 	State     surgecast.State             `json:"state"` // as the last ledger row says
 	Trail     capacity.Trail              `json:"trail"`
+	Told      told                        `json:"told"` // to receivers of recommendation.changed
 }
 
 // busy reports whether the last row's state is one in which the model must not take what it sees for
@@ -76,6 +77,9 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	e.follow(t, &f, was, tr, now, o)
 	if whole {
 		e.announceUnits(t, &f, now, o)
+		if t.run.Silent && now.Sub(t.run.Origin) <= announceWithin {
+			e.announceReturn(t, &f, now, o)
+		}
 		rec := f.Recommendation
 		t.run.Last = &rec
 	}
@@ -328,7 +332,7 @@ func (e *Engine) tell(t *track, s *surgecast.Surge, m risk.Machine, wasOpen bool
 	tr.SurgeID, tr.IssuedAt = s.ID, now
 	d := surgeData{
 		Schema: 1, SurgeID: s.ID, Kind: s.Kind, Site: t.site.Slug, Segment: s.Segment, State: m.State, From: tr.From,
-		At: tr.At, OpenedAt: s.OpenedAt, Probability: number(tr.Probability), Simulated: t.site.Simulated, UnitsNow: t.unitsNow(),
+		At: tr.At, OpenedAt: s.OpenedAt, AlertAt: s.AlertAt, Probability: number(tr.Probability), Simulated: t.site.Simulated, UnitsNow: t.unitsNow(),
 	}
 	tr.ForecastID, d.ForecastID = f.ID, f.ID
 	if fail == nil {
@@ -367,18 +371,42 @@ func (o *outcome) addSurge(s surgecast.Surge) {
 	o.surges = append(o.surges, s)
 }
 
-// announceUnits sends a changed recommendation; in shadow nothing that scales is sent.
+// announceUnits tells a recommendation where told finds it worth a message; in shadow nothing that scales is sent.
 func (e *Engine) announceUnits(t *track, f *surgecast.SiteForecast, now time.Time, o *outcome) {
-	rec := f.Recommendation
-	if t.site.Mode == surgecast.ModeShadow || t.run.Last == nil || rec.Sequence == t.run.Last.Sequence {
+	rec, j := f.Recommendation, &t.run.Judge
+	if t.site.Mode == surgecast.ModeShadow {
+		j.Told = told{Sequence: j.Told.Sequence}
 		return
 	}
+	if j.Told.At.IsZero() {
+		if t.run.Last == nil || rec.Sequence == t.run.Last.Sequence {
+			return // nothing has changed since it acts
+		}
+		j.Told.Units, j.Told.WouldBe = t.run.Last.Units, t.run.Last.WouldBeUnits
+	}
+	before := j.Told
+	var tell bool
+	if j.Told, tell = before.next(rec, t.site.Mode, now, j.busy()); !tell {
+		return
+	}
+	// The ledger keeps the sequence, so that it rises on after a restart from there.
+	if j.Told.Sequence > rec.Sequence {
+		f.Recommendation.Sequence, f.Recommendation.ID = j.Told.Sequence, surgecast.NewID("rec_")
+	}
 	o.messages = append(o.messages, surgecast.Message{
-		AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeRecommendationChanged, Sequence: rec.Sequence, Timestamp: now, ExpiresAt: rec.ValidUntil,
+		AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeRecommendationChanged, Sequence: j.Told.Sequence, Timestamp: now, ExpiresAt: rec.ValidUntil,
 		Data: unitsData{
-			Schema: 1, Site: t.site.Slug, Mode: t.site.Mode, Units: rec.Units, PreviousUnits: rec.PreviousUnits, WouldBeUnits: rec.WouldBeUnits,
-			ValidUntil: rec.ValidUntil, Sequence: rec.Sequence, Reason: rec.Reason, Detail: rec.Detail, ForecastID: f.ID, Simulated: t.site.Simulated,
+			Schema: 1, Site: t.site.Slug, Mode: t.site.Mode, Units: j.Told.Units, PreviousUnits: before.Units, WouldBeUnits: j.Told.WouldBe,
+			ValidUntil: rec.ValidUntil, Sequence: j.Told.Sequence, Reason: rec.Reason, Detail: rec.Detail, ForecastID: f.ID, Simulated: t.site.Simulated,
 		},
+	})
+}
+
+// announceReturn says that the numbers of a silent site come again.
+func (e *Engine) announceReturn(t *track, f *surgecast.SiteForecast, now time.Time, o *outcome) {
+	o.messages = append(o.messages, surgecast.Message{
+		AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeForecastResumed, Timestamp: now,
+		Data: surgeData{Schema: 1, Site: t.site.Slug, State: f.State, From: surgecast.StateCannotTell, At: t.run.Origin, Headline: "Numbers arrive again.", Simulated: t.site.Simulated, UnitsNow: t.unitsNow()},
 	})
 }
 

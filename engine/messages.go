@@ -19,6 +19,7 @@ type surgeData struct {
 	From            surgecast.State     `json:"from"`
 	At              time.Time           `json:"at"` // minute of the data
 	OpenedAt        time.Time           `json:"opened_at,omitzero"`
+	AlertAt         time.Time           `json:"alert_at,omitzero"` // first alert of the episode
 	ActBy           *time.Time          `json:"act_by,omitempty"`
 	Probability     *float64            `json:"probability,omitempty"`
 	ShownPercent    string              `json:"shown_percent,omitempty"`
