@@ -18,6 +18,12 @@ export interface Marked {
   zone: string;
 }
 
+interface Mark {
+  by: string;
+  note: string;
+  until: string | null;
+}
+
 const memory = "surgecast.name";
 
 function myName(): string {
@@ -57,6 +63,12 @@ export class Marks {
     if (focused && !this.element.contains(document.activeElement)) this.element.querySelector("button")?.focus();
   }
 
+  // now shows what was just said at once, also on a page whose updates are paused.
+  private now(what: Partial<Marked>): void {
+    if (this.shown) this.show({ ...this.shown, ...what });
+    this.changed();
+  }
+
   private take(): void {
     const m = this.shown;
     if (!m) return;
@@ -75,8 +87,8 @@ export class Marks {
         } catch {
           // as above
         }
-        await post(path(m.surge, "ack"), { by: by.value.trim(), note: note.value.trim() });
-        this.changed();
+        const mark = await post<Mark>(path(m.surge, "ack"), { by: by.value.trim(), note: note.value.trim() });
+        this.now({ takenBy: mark.by, takenNote: mark.note });
       }]],
     ); // prettier-ignore
   }
@@ -89,7 +101,7 @@ export class Marks {
       [h("p", {}, m.takenNote || "No note."), h("p", { class: "note" }, "It clears by itself when the site recovers, or when the chance has risen by half.")],
       [["Undo: nobody has it", "Taking it back…", async () => {
         await del(path(m.surge, "ack"));
-        this.changed();
+        this.now({ takenBy: "", takenNote: "" });
       }]],
     ); // prettier-ignore
   }
@@ -100,8 +112,8 @@ export class Marks {
     const actBy = instant(m.actBy);
     const ahead = Number.isFinite(actBy) && actBy > m.now;
     const silence = (minutes: number | null): (() => Promise<void>) => async () => {
-      await post(path(m.surge, "mute"), { by: myName(), ...(minutes === null ? {} : { minutes }) });
-      this.changed();
+      const mark = await post<Mark>(path(m.surge, "mute"), { by: myName(), ...(minutes === null ? {} : { minutes }) });
+      this.now({ mutedUntil: mark.until });
     };
     dialog(
       `Mute ${m.name}`,
@@ -130,7 +142,7 @@ export class Marks {
       [h("p", {}, "Until ", timeElement(instant(m.mutedUntil), m.now, m.zone), ". The autoscaler is not.")],
       [["Undo: send messages", "Sending again…", async () => {
         await del(path(m.surge, "mute"));
-        this.changed();
+        this.now({ mutedUntil: null });
       }]],
     ); // prettier-ignore
   }

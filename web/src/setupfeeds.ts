@@ -82,7 +82,7 @@ export class FeedsTab implements Tab {
       sources.length === 0
         ? "No feed has counted anything yet."
         : read.length === 0
-          ? "No feed is read by this server."
+          ? sources.every((x) => x.simulated) ? "All mentions here are simulated." : "No feed is read by this server."
           : bad.length === 0
             ? "All feeds are counting."
             : `${bad.length} ${bad.length === 1 ? "feed" : "feeds"} behind.`;

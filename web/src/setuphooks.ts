@@ -49,10 +49,13 @@ const formats: [string, string][] = [
 const types: [string, string][] = [
   ["surge.opened", "A surge is seen coming"],
   ["surge.level_changed", "Its state changes: watch, alert, over capacity, recovery"],
+  ["surge.acknowledged", "Someone has it"],
   ["surge.closed", "It is over"],
   ["recommendation.changed", "Other units are recommended"],
   ["source.gap", "A feed lost something"],
   ["forecast.stale", "Forecasts are late"],
+  ["forecast.resumed", "Forecasts are on time again"],
+  ["webhook.disabled", "An endpoint was switched off"],
 ];
 
 const patience = 20_000; // how long the result of a test is waited for
@@ -135,10 +138,11 @@ export class HooksTab implements Tab {
   }
 }
 
-function hookFields(s: Setting): ConstructorParameters<typeof Form>[0] {
+// What an endpoint is told already stays, also a type this page does not know yet.
+function hookFields(s: Setting, told: string[] = []): ConstructorParameters<typeof Form>[0] {
   return [
     { name: "url", label: "Address", wide: true, hint: "https://… that takes POST.", attributes: { type: "url", maxlength: "2000", spellcheck: "false" } },
-    { name: "types", label: "What it is told (none chosen: everything)", kind: "checks", options: types },
+    { name: "types", label: "What it is told (none chosen: everything)", kind: "checks", options: [...types, ...told.filter((t) => !types.some(([k]) => k === t)).map((t): [string, string] => [t, t])] },
     { name: "sites", label: "Of which sites (none chosen: all)", kind: "checks", options: s.sites.map((x) => [x.slug, x.name]) },
   ];
 }
@@ -190,7 +194,7 @@ class HookCard {
     this.rotate.hidden = !["standard", "cloudevents", "alertmanager"].includes(x.format ?? "standard");
     if (!this.form) {
       this.form = new Form(
-        [...hookFields(s), { name: "disabled", label: "Send nothing for now", kind: "check" }],
+        [...hookFields(s, x.types ?? []), { name: "disabled", label: "Send nothing for now", kind: "check" }],
         { save: "Save", busy: "Saving…", done: "Saved." },
         async (v) => {
           await put(`/v1/webhooks/${encodeURIComponent(x.id)}`, { format: x.format ?? "standard", url: String(v["url"]).trim(), types: v["types"], sites: v["sites"], disabled: v["disabled"] });

@@ -7,6 +7,7 @@ import { Engineers } from "./engineers";
 import { back, Figure, isWindow, type Window, windows } from "./figure";
 import { FirstBreach } from "./firstbreach";
 import { ladder, type Ladder } from "./ladder";
+import { Marks } from "./marks";
 import { minutesLeft, money, shownPercent } from "./number";
 import { paper } from "./paper";
 import { eventsOf, type PlannedEvent } from "./planned";
@@ -41,6 +42,7 @@ export class SitePage implements Page {
 
   private readonly name = h("h1", {});
   private readonly chips = h("div", { class: "chips" });
+  private readonly marks = new Marks(() => this.shell.request());
   private readonly card = h("section", { class: "card verdict", "aria-labelledby": "headline" });
   private readonly headline = h("h2", { id: "headline" });
   private readonly countdown = h("p", { class: "countdown" });
@@ -86,6 +88,7 @@ export class SitePage implements Page {
         h("a", { href: "/", class: "backlink" }, "‹ Overview"),
         this.name,
         this.chips,
+        this.marks.element,
         h("div", { class: "print does" }, this.takeAway.element, h("button", { type: "button", class: "quiet", click: () => print() }, "Print")),
       ),
       this.parts,
@@ -152,6 +155,10 @@ export class SitePage implements Page {
       Number.isFinite(since) && h("span", { class: "since" }, "since ", timeElement(since, now, zone)),
       simulated && simulatedChip(),
     ]);
+    const taken = risk.surge?.taken_by ?? "";
+    const mutedUntil = risk.surge?.muted_until ?? null;
+    const quiet = (state === "calm" || state === "recovery") && taken === "" && mutedUntil === null; // nothing to take
+    this.marks.show(risk.surge && !quiet ? { surge: risk.surge.id, name: risk.name, takenBy: taken, takenNote: risk.surge.taken_note ?? "", mutedUntil, actBy: risk.act_by, now, zone } : null);
     this.card.className = `card verdict ${look(state).tone}${risk.stale ? " stale" : ""}`;
     patch(this.headline, v.headline, () => withTimes(v.headline));
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
