@@ -129,4 +129,5 @@ type WhatIf struct {
 type WhatIfAnswer struct {
 	Base, With SiteForecast
 	Known      []Told // what the forecast knew of already
+	Asked      []Told // the events asked about, with the size they are expected to have
 }

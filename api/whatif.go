@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,8 +28,22 @@ const (
 
 // WhatIfNew asks what a site would get if events were planned.
 type WhatIfNew struct {
-	Events  []EventFields `json:"events" minItems:"1" maxItems:"20" doc:"As they would be planned: nothing is saved"`
+	Events  []WhatIfEvent `json:"events" minItems:"1" maxItems:"20" doc:"As they would be planned: nothing is saved"`
 	Horizon int           `json:"horizon" minimum:"1" maximum:"1440" default:"1440" required:"false" doc:"Minutes ahead of now"`
+}
+
+// WhatIfEvent is an event as it would be planned, or as a planned one would be changed.
+type WhatIfEvent struct {
+	ID string `json:"id" maxLength:"64" required:"false" doc:"The planned event it would replace; default: one more"`
+	EventFields
+}
+
+// AskedBody is the size an event is expected to have before it is seen, and what that rests on.
+type AskedBody struct {
+	Visits     Rate   `json:"visits" doc:"Expected in all, the middle case; null: as large as events of its kind usually are here"`
+	VisitsLow  Rate   `json:"visits_low" doc:"16 in 20 such events bring between low and high"`
+	VisitsHigh Rate   `json:"visits_high"`
+	Basis      string `json:"basis" doc:"What the size rests on, in words"`
 }
 
 // WhatIfBody is a site's forecast without and with the events, made from the same stored state.
@@ -43,6 +59,7 @@ type WhatIfBody struct {
 	CapacityRPM Rate           `json:"capacity_rpm"`
 	UnitsNow    int            `json:"units_now"`
 	Planned     []PlannedBody  `json:"planned" doc:"What forecasts know of already: part of both"`
+	Asked       []AskedBody    `json:"asked" doc:"The size of each event asked about"`
 	Without     WhatIfForecast `json:"without" doc:"As things stand"`
 	With        WhatIfForecast `json:"with" doc:"If the events were planned"`
 }
@@ -106,7 +123,17 @@ func (s *Server) whatIf(ctx context.Context, in *whatIfIn) (*whatIfOut, error) {
 	}
 	for i, f := range in.Body.Events {
 		e := surgecast.PlannedEvent{AccountID: st.site.AccountID, SiteID: st.site.ID, CreatedAt: now, UpdatedAt: now}
+		if f.ID != "" {
+			was, err := s.event(ctx, f.ID)
+			if err != nil {
+				return nil, err
+			}
+			if was.SiteID != st.site.ID {
+				return nil, fieldProblem(fmt.Sprintf("events[%d].id", i), codeInvalidValue, "is of another site", "Ask with the site it is planned for.")
+			}
+		}
 		err := f.into(&e, st.site.Kind, now)
+		e.ID = f.ID
 		var bad *surgecast.FieldError
 		switch {
 		case errors.As(err, &bad):
@@ -142,13 +169,40 @@ func (s *Server) whatIf(ctx context.Context, in *whatIfIn) (*whatIfOut, error) {
 	}
 	b := WhatIfBody{
 		Site: st.site.Slug, Name: st.site.Name, Simulated: st.site.Simulated, TimeZone: st.site.TimeZone, Now: now, Origin: a.With.Origin.UTC(),
-		Levels: a.With.Levels, CapacityRPM: Rate(unknownIfZero(a.With.CapacityRPM)), UnitsNow: a.With.Units, Planned: []PlannedBody{},
+		Levels: a.With.Levels, CapacityRPM: Rate(unknownIfZero(a.With.CapacityRPM)), UnitsNow: a.With.Units, Planned: []PlannedBody{}, Asked: []AskedBody{},
 		Without: s.whatIfForecast(st, &a.Base, now, horizon), With: s.whatIfForecast(st, &a.With, now, horizon),
 	}
 	for _, p := range a.Known {
 		b.Planned = append(b.Planned, PlannedBody{ID: p.EventID, Kind: string(p.Kind), Name: p.Name, StartsAt: p.StartsAt.UTC(), EndsAt: maybe(p.EndsAt)})
 	}
+	for i, t := range a.Asked {
+		b.Asked = append(b.Asked, askedBody(t, q.Events[i].ExpectedReach))
+	}
 	return &whatIfOut{b}, nil
+}
+
+// sixteenOf20 is the standard normal quantile at .9: 16 in 20 lie within it on both sides.
+const sixteenOf20 = 1.2816
+
+func askedBody(t surgecast.Told, reach float64) AskedBody {
+	if !(t.Visits > 0) {
+		unknown := Rate(math.NaN())
+		return AskedBody{unknown, unknown, unknown, "Nobody said how many people are told: as large as such events usually are here."}
+	}
+	off := math.Exp(sixteenOf20 * t.LogSD)
+	return AskedBody{
+		Visits: Rate(t.Visits), VisitsLow: Rate(t.Visits / off), VisitsHigh: Rate(t.Visits * off),
+		Basis: fmt.Sprintf("An estimate from %s people told and what is usual; it could be off by %.0f times until such an event was seen here.", groupedReach(reach), math.Round(off)),
+	}
+}
+
+// groupedReach is "20,000", as the sentences of verdicts have it.
+func groupedReach(n float64) string {
+	s := strconv.FormatFloat(math.Round(n), 'f', 0, 64)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // noState is what a site gets whose model cannot be asked: none yet, or one that is being learnt anew.

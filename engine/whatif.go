@@ -56,11 +56,12 @@ func whatIf(ctx context.Context, e *Engine, q surgecast.WhatIf) (a surgecast.Wha
 	}
 	plan := slices.Clone(t.run.Plan)
 	for _, n := range q.Events {
-		plan = slices.DeleteFunc(plan, func(p surgecast.Told) bool { return p.EventID == n.ID }) // as it would be changed
-		plan = append(plan, t.toldOf(surgecast.EventRevision{
+		plan = slices.DeleteFunc(plan, func(p surgecast.Told) bool { return n.ID != "" && p.EventID == n.ID }) // as it would be changed
+		a.Asked = append(a.Asked, t.toldOf(surgecast.EventRevision{
 			EventID: n.ID, SiteID: q.Site.ID, Kind: n.Kind, Name: n.Name, StartsAt: n.StartsAt, EndsAt: n.EndsAt, Reach: n.ExpectedReach,
 		}))
 	}
+	plan = append(plan, a.Asked...)
 	slices.SortFunc(plan, func(a, b surgecast.Told) int {
 		return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.EventID, b.EventID))
 	})
