@@ -330,6 +330,7 @@ export class FanChart {
     ctx.beginPath();
     ctx.rect(left, top, width, height);
     ctx.clip();
+    ctx.setLineDash([]); // the series before may have left its own
     ctx.strokeStyle = this.colour("event");
     ctx.save();
     ctx.clip(area);
@@ -479,13 +480,17 @@ export class FanChart {
     shown.forEach((m, i) => {
       const x = this.x(m.at);
       const next = shown[i + 1];
-      const room = Math.min(next ? this.x(next.at) : right, v?.scale.clipped != null ? right - 12 * em : right) - x - 1.4 * em;
+      const before = shown[i - 1];
+      const wide = m.name.length * 0.55 * em + 1.4 * em;
+      const room = Math.min(next ? this.x(next.at) : right, v?.scale.clipped != null ? right - 12 * em : right) - x;
+      const roomBefore = x - (before ? this.x(before.at) + before.name.length * 0.55 * em + em : box.left);
+      const side = wide < room ? "start" : wide < roomBefore ? "end" : null;
       const cls = m.draft ? "event draft" : "event";
       out.push(
         h<SVGElement>("line", { x1: x, x2: x, y1: y, y2: box.height - box.bottom, class: cls }),
         h<SVGElement>("path", { d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z`, class: cls }),
       );
-      if (m.name.length * 0.5 * em < room) out.push(h<SVGElement>("text", { x: x + 0.7 * em, y: y + 0.28 * em, "text-anchor": "start", class: "eventname cased" }, m.name));
+      if (m.name && side) out.push(h<SVGElement>("text", { x: x + (side === "start" ? 0.7 : -0.7) * em, y: y + 0.28 * em, "text-anchor": side, class: "eventname cased" }, m.name));
     });
     return out;
   }

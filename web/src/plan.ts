@@ -41,7 +41,7 @@ export class PlanPage implements Page {
   private loadedAt = Number.NEGATIVE_INFINITY;
   private asking = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private quiet: { key: string; slots: { at: number; p: number }[]; done: number; of: number } | null = null;
+  private quiet: { key: string; slots: { at: number; p: number }[]; done: number; of: number; same: string } | null = null;
 
   private readonly siteMenu = h<HTMLSelectElement>("select", { id: "plan-site" });
   private readonly dayHead = h("h2", {});
@@ -415,6 +415,7 @@ export class PlanPage implements Page {
     if (q.done < q.of) return h("p", { role: "status" }, `Asked for ${q.done} of ${q.of} hours…`);
     const zone = this.zone;
     if (q.slots.length === 0) return h("p", { role: "status" }, "No hour of this day can be judged now.");
+    if (q.same) return h("p", { role: "status" }, `The hour makes no difference: ${q.same} within 24 hours at every hour of this day.`);
     return h(
       "div",
       { role: "status" },
@@ -435,7 +436,7 @@ export class PlanPage implements Page {
     const [from, to] = dayBounds(d.day, this.zone);
     const hours: number[] = [];
     for (let t = from; t < to; t += 60 * minute) if (t > this.now + 5 * minute && t <= this.now + reach - 60 * minute) hours.push(t);
-    const q = { key: this.slotKey(d), slots: [] as { at: number; p: number }[], done: 0, of: hours.length };
+    const q = { key: this.slotKey(d), slots: [] as { at: number; p: number }[], done: 0, of: hours.length, same: "" };
     this.quiet = q;
     this.render();
     const f = fields(d, this.zone);
@@ -448,6 +449,8 @@ export class PlanPage implements Page {
       q.done++;
       this.render();
     }
+    const said = new Set(q.slots.map((s) => shownPercent(s.p).text));
+    q.same = said.size === 1 ? [...said][0]! : "";
     q.slots = q.slots.sort((a, b) => a.p - b.p || a.at - b.at).slice(0, 3).sort((a, b) => a.at - b.at);
     this.render();
   }
