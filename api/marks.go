@@ -39,10 +39,12 @@ type NoteNew struct {
 	Note string `json:"note" minLength:"1" maxLength:"500"`
 }
 
+// SurgePath names a surge in the address.
+type SurgePath struct {
+	ID string `path:"id" maxLength:"60" doc:"Of the surge"`
+}
+
 type (
-	SurgePath struct {
-		ID string `path:"id" maxLength:"60" doc:"Of the surge"`
-	}
 	ackIn struct {
 		SurgePath
 		Body AckNew `required:"false"`

@@ -122,7 +122,7 @@ func (p schedulePlan) aws() ([]byte, error) {
 		MaxCapacity *int `json:",omitempty"`
 	}
 	type application struct {
-		ServiceNamespace, ResourceId, ScalableDimension string //nolint:revive // AWS spells it so
+		ServiceNamespace, ResourceId, ScalableDimension string
 		ScheduledActionName, Schedule, Timezone         string
 		ScalableTargetAction                            target
 	}

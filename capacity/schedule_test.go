@@ -13,7 +13,7 @@ func TestWindows(t *testing.T) {
 	plan := []surgecast.Step{{At: now, Units: 6}, {At: at(40), Units: 9}, {At: at(55), Units: 13}, {At: at(100), Units: 6}, {At: at(110), Units: 8}, {At: at(140), Units: 6}, {At: at(240), Units: 7}}
 	got := Windows(plan, 6, 9*time.Minute, now)
 	// 40−9 = 31; the dip of 10 minutes at 100 is bridged; 240−9 = 231, held to the plan's end at 360.
-	want := []surgecast.Window{{at(31), at(140), 13}, {at(231), at(360), 7}}
+	want := []surgecast.Window{{From: at(31), To: at(140), Units: 13}, {From: at(231), To: at(360), Units: 7}}
 	if len(got) != len(want) {
 		t.Fatalf("windows %+v, want %+v", got, want)
 	}

@@ -178,8 +178,9 @@ func CheckExit(a surgecast.CheckAnswer) int {
 		return 10
 	case surgecast.CheckCannotTell:
 		return 30
+	case surgecast.CheckGift, surgecast.CheckNotNoticeable: // as the site stands
 	}
-	switch a.State {
+	switch a.State { //nolint:exhaustive // the others ask for nothing
 	case surgecast.StateAlert, surgecast.StateOver, surgecast.StateFailing:
 		return 20
 	case surgecast.StateWatch, surgecast.StateRecovery:

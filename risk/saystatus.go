@@ -23,7 +23,7 @@ func SayStatus(site surgecast.Site, v surgecast.Verdict, checked time.Time, noti
 		s.declared(&out, n, notices)
 		return out
 	}
-	switch v.State {
+	switch v.State { //nolint:exhaustive // all others work normally
 	case surgecast.StateOver:
 		out.Word = "Very busy"
 	case surgecast.StateFailing:
