@@ -76,6 +76,8 @@ type Config struct {
 	SessionKey   []byte // 32 bytes that seal session cookies, shared by all api processes; nil: random, sessions end with the process
 	SecureCookie bool   // set when TLS ends in front of this process
 
+	Limits *Limits // requests one caller may make; nil: DefaultLimits
+
 	// SealSecret encrypts a webhook's secret for storage; nil: webhooks cannot be made here.
 	SealSecret func(plain []byte) ([]byte, error)
 	// Senders are those who may push by signature, and OpenSecret decrypts what SealSecret made; either nil:
@@ -99,7 +101,9 @@ type Server struct {
 	hub     *hub
 	keys    *keyCache
 	seal    *sessionSeal
-	replays *replays
+	replays *replays // of pushes
+	made    *replays // of what makes a thing
+	limits  *limiter
 	senders *senderCache
 	choices *choices
 	notices *noticeCache
@@ -118,6 +122,10 @@ func New(c Config) *Server {
 	if c.Wall == nil {
 		// Sockets and keys age in real time whatever the data's clock says; replays never see this one.
 		c.Wall = time.Now
+	}
+	if c.Limits == nil {
+		l := DefaultLimits()
+		c.Limits = &l
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
@@ -138,7 +146,7 @@ func New(c Config) *Server {
 	s.hub = newHub(c.Wall().UnixMilli() * 1000)
 	s.keys = newKeyCache(c.Store, c.Wall)
 	s.seal = newSessionSeal(c.SessionKey)
-	s.replays = newReplays(c.Wall)
+	s.replays, s.made = newReplays(c.Wall, mostReplay), newReplays(c.Wall, mostMade)
 	s.senders = newSenderCache(s.c)
 	s.choices = newChoices()
 	s.asking = make(chan struct{}, whatIfAtOnce)

@@ -107,7 +107,7 @@ func (s *Server) admit(c *gin.Context) {
 // nobody in particular on this machine.
 func (s *Server) identify(r *http.Request) (identity, *Problem) {
 	if key := keyOf(r); key != "" {
-		return s.identifyKey(r.Context(), sha256.Sum256([]byte(key)))
+		return s.identifySum(r.Context(), r, sha256.Sum256([]byte(key)))
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
 		if p := sameOrigin(r); p != nil {
@@ -115,7 +115,7 @@ func (s *Server) identify(r *http.Request) (identity, *Problem) {
 		}
 		sum, ok := s.seal.open(cookie.Value, s.c.Wall())
 		if ok {
-			return s.identifyKey(r.Context(), sum)
+			return s.identifySum(r.Context(), r, sum)
 		}
 		if !s.c.Keyless {
 			return identity{}, noKey("the session has ended", "Log in again with your key.")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ func (s *Server) docsRoutes() {
 	s.drawn = &docsPage{s.drawDocs()}
 	s.engine.Match(looking, "/openapi.json", func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
-		c.Data(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1; charset=utf-8", s.spec)
+		send(c, "application/vnd.oai.openapi+json;version=3.1; charset=utf-8", s.spec)
 	})
 	s.engine.Match(looking, "/docs", func(c *gin.Context) {
 		if s.file(c, "docs/index.html", docsCSP, "no-cache") {
@@ -31,7 +30,7 @@ func (s *Server) docsRoutes() {
 		}
 		c.Header("Content-Security-Policy", plainCSP)
 		c.Header("Cache-Control", "no-cache")
-		c.Data(http.StatusOK, "text/html; charset=utf-8", s.drawn.html)
+		send(c, "text/html; charset=utf-8", s.drawn.html)
 	})
 }
 

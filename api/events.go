@@ -74,8 +74,7 @@ type (
 func (s *Server) eventRoutes() {
 	register(s, operation("GET", "/v1/events", "list-events", "Planned events, by start"), surgecast.ScopeRead, s.listEvents)
 	op := operation("POST", "/v1/events", "create-event", "Plan an event: forecasts know of it from its announcement on")
-	op.DefaultStatus = http.StatusCreated
-	register(s, op, surgecast.ScopeWrite, s.createEvent)
+	registerMaking(s, op, surgecast.ScopeWrite, s.createEvent)
 	register(s, operation("GET", "/v1/events/{id}", "get-event", "One planned event"), surgecast.ScopeRead, s.getEvent)
 	register(s, operation("PUT", "/v1/events/{id}", "put-event", "Change a planned event; known from now on"), surgecast.ScopeWrite, s.putEvent)
 	register(s, operation("DELETE", "/v1/events/{id}", "delete-event", "Take a planned event back; known from now on"), surgecast.ScopeWrite, s.deleteEvent)

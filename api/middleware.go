@@ -98,6 +98,10 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, noNUL("address"))
 		return
 	}
+	if key := r.Header.Get(onceHeader); key != "" {
+		c.Request = r.WithContext(context.WithValue(r.Context(), onceKey{}, key))
+		r = c.Request
+	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		c.Next()
 		return

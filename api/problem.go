@@ -74,6 +74,7 @@ const (
 	codeKeyReused       = "idempotency_key_reused"
 	codeNotConfigured   = "not_configured"
 	codeLimit           = "limit_reached"
+	codeTooFast         = "rate_limited"
 )
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"net/http"
 	"strconv"
 )
 
@@ -31,11 +30,9 @@ func (s *Server) once(ctx context.Context, route, key string, body []byte, do fu
 	}
 	if done == nil {
 		if before.sum != sum {
-			p := problem(http.StatusConflict, codeKeyReused, "this Idempotency-Key was used with another body", "Use a new key for new rows.")
-			p.Field = "Idempotency-Key"
-			return nil, p
+			return nil, keyReused()
 		}
-		return &pushOut{before.answer}, nil
+		return &pushOut{before.answer.(PushBody)}, nil //nolint:forcetypeassert // pushes keep nothing else here
 	}
 	defer done() // whoever waits for the first goes on, also when it failed
 	b, err := do()

@@ -11,6 +11,7 @@ import (
 // replays remembers the answers of requests with an Idempotency-Key, for a day and a bounded number.
 type replays struct {
 	wall surgecast.Clock
+	most int
 
 	mu   sync.Mutex
 	all  map[string]replay
@@ -20,7 +21,7 @@ type replays struct {
 
 type replay struct {
 	sum    [32]byte
-	answer PushBody
+	answer any
 	at     time.Time
 }
 
@@ -29,8 +30,8 @@ const (
 	mostReplay = 10_000
 )
 
-func newReplays(wall surgecast.Clock) *replays {
-	return &replays{wall: wall, all: map[string]replay{}, busy: map[string]chan struct{}{}}
+func newReplays(wall surgecast.Clock, most int) *replays {
+	return &replays{wall: wall, most: most, all: map[string]replay{}, busy: map[string]chan struct{}{}}
 }
 
 // begin finds the answer of a key. Without one, done is not nil: the caller is the first, works, keeps what
@@ -71,7 +72,7 @@ func (r *replays) keep(key string, a replay) {
 		r.old = append(r.old, key)
 	}
 	r.all[key] = a
-	for len(r.old) > mostReplay {
+	for len(r.old) > r.most {
 		delete(r.all, r.old[0])
 		r.old = r.old[1:]
 	}

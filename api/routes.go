@@ -25,7 +25,7 @@ func (s *Server) routes() {
 	e.RedirectFixedPath = false
 	e.ContextWithFallback = true
 	_ = e.SetTrustedProxies(nil) // nil cannot fail
-	e.Use(s.observe, s.secure, s.admit, s.body)
+	e.Use(s.observe, s.secure, s.admit, s.limit, s.body)
 	e.NoRoute(s.static)
 	e.NoMethod(func(c *gin.Context) {
 		s.refuse(c, problem(http.StatusMethodNotAllowed, codeNoMethod, "this route takes other methods", "Use one of those in the Allow header."))
@@ -88,6 +88,7 @@ func (s *Server) routes() {
 	s.healthRoutes()
 	s.docsRoutes()
 	s.staticRoutes()
+	s.limits = newLimiter(*s.c.Limits, s.c.Wall, e.Routes())
 }
 
 // operation is a route: its method, address, one-line summary and the scope it asks for.

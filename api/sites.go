@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -100,8 +99,7 @@ type sitePutIn struct {
 func (s *Server) siteRoutes() {
 	register(s, operation("GET", "/v1/sites", "list-sites", "Sites, or the worklist with sort=risk"), surgecast.ScopeRead, s.listSites)
 	op := operation("POST", "/v1/sites", "create-site", "Make a site")
-	op.DefaultStatus = http.StatusCreated
-	register(s, op, surgecast.ScopeWrite, s.createSite)
+	registerMaking(s, op, surgecast.ScopeWrite, s.createSite)
 	register(s, operation("GET", "/v1/sites/{site}", "get-site", "One site"), surgecast.ScopeRead, s.getSite)
 	register(s, operation("PUT", "/v1/sites/{site}", "put-site", "Change a site"), surgecast.ScopeWrite, s.putSite)
 	register(s, operation("DELETE", "/v1/sites/{site}", "delete-site", "Delete a site and all that is stored of it"), surgecast.ScopeWrite, s.deleteSite)

@@ -75,7 +75,7 @@ func (s *Server) file(c *gin.Context, name, csp, cache string) bool {
 	}
 	c.Header("Content-Security-Policy", csp)
 	c.Header("Cache-Control", cache)
-	c.Data(http.StatusOK, kind, b)
+	send(c, kind, b)
 	return true
 }
 

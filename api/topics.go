@@ -114,8 +114,7 @@ type MentionPoint struct {
 func (s *Server) topicRoutes() {
 	register(s, operation("GET", "/v1/topics", "list-topics", "Topics"), surgecast.ScopeRead, s.listTopics)
 	op := operation("POST", "/v1/topics", "create-topic", "Count a topic from now on")
-	op.DefaultStatus = http.StatusCreated
-	register(s, op, surgecast.ScopeWrite, s.createTopic)
+	registerMaking(s, op, surgecast.ScopeWrite, s.createTopic)
 	register(s, operation("GET", "/v1/topics/{topic}", "get-topic", "One topic"), surgecast.ScopeRead, s.getTopic)
 	register(s, operation("PUT", "/v1/topics/{topic}", "put-topic", "Change a topic; other terms start a revision"), surgecast.ScopeWrite, s.putTopic)
 	register(s, operation("DELETE", "/v1/topics/{topic}", "delete-topic", "Stop counting a topic and delete its counts"), surgecast.ScopeWrite, s.deleteTopic)
