@@ -35,3 +35,6 @@ func Excerpt(b []byte) string { return excerpt(b) }
 
 // Expired reports whether a message may no longer be sent.
 func Expired(d surgecast.Delivery, now time.Time) bool { return expired(d, now) }
+
+// Fingerprint is an alert's identity.
+func Fingerprint(labels map[string]string) string { return fingerprint(labels) }

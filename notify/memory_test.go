@@ -150,3 +150,10 @@ func (m *memory) log(id string) []surgecast.DeliveryAttempt {
 	defer m.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(m.attempts), func(a surgecast.DeliveryAttempt) bool { return a.DeliveryID != id })
 }
+
+// lapse ends a lease as time would.
+func (m *memory) lapse(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.leases, name)
+}

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -78,6 +79,8 @@ type Config struct {
 	Key      []byte                // 32 bytes, opens the webhooks' secrets (ReadKey)
 	Allow    []Allowed             // the operator's exceptions to the guard; empty: none
 	Public   string                // address of the dashboard, for links (https://surge.example.com); empty: no links
+
+	Resolver *net.Resolver // looks up receivers' names; nil: the system's
 
 	Timeout         time.Duration   // of one attempt; 0: 15 s
 	Schedule        []time.Duration // delay before attempt 1, 2, …; nil: DefaultSchedule
@@ -145,7 +148,7 @@ func New(c Config) (*Notifier, error) {
 	if n.jitter == nil {
 		n.jitter = rand.Float64
 	}
-	n.http = newClient(newGuard(c.Allow), n.timeout)
+	n.http = newClient(newGuard(c.Allow), c.Resolver, n.timeout)
 
 	// A job outlives its attempt by the time the log needs; a job of a killed process is started again
 	// only when no attempt of it can still be under way (River's default would be an hour).

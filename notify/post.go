@@ -34,8 +34,8 @@ type answer struct {
 	retryAfter time.Duration
 }
 
-func newClient(g *guard, timeout time.Duration) *http.Client {
-	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: g.control}
+func newClient(g *guard, names *net.Resolver, timeout time.Duration) *http.Client {
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: g.control, Resolver: names}
 	return &http.Client{
 		Transport: &http.Transport{
 			// With a proxy the guard would check the proxy's address and not the receiver's.

@@ -24,6 +24,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if settings := os.Getenv(childEnv); settings != "" {
+		if err := child(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if err := storetest.Shutdown(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
