@@ -76,6 +76,7 @@ func NewDriven(c Config, drivers []Driver) *Driven {
 	d.tr = newTransfer(d.pace, drivers)
 	t := c
 	t.Full, t.Sustain = false, 1
+	t.Levels, t.Horizons = []float64{.5}, nil // of what will be said only the median is asked for
 	for range drivers {
 		d.talk = append(d.talk, New(t))
 	}

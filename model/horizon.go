@@ -18,13 +18,13 @@ import "math"
 type horizon struct {
 	h, stride, last int // last: the largest lead within h
 
-	score, state []float64 // past scores and the state each was made in
+	score, state []float32 // past scores and the state each was made in
 	head, filled int
 	max          maxima
 	stack        stack
 	direct       tracker // of the cheap form
 
-	ring         []float64 // windows not yet over
+	ring         []float32 // windows not yet over
 	width, slots int
 
 	// The curve of this step.
@@ -71,7 +71,7 @@ func (s *Series) newHorizon(h int) horizon {
 		}
 	}
 	w.last = max(w.last, 0)
-	w.score, w.state = make([]float64, scoreMemory), make([]float64, scoreMemory)
+	w.score, w.state = make([]float32, scoreMemory), make([]float32, scoreMemory)
 	w.direct = newTracker(s.normal, 1)
 	for i := range w.direct.q {
 		w.direct.q[i] += scoreShift
@@ -83,9 +83,9 @@ func (s *Series) newHorizon(h int) horizon {
 		w.width = windowRest + len(s.levels)
 	}
 	w.slots = h/w.stride + 1
-	w.ring = make([]float64, w.width*w.slots)
+	w.ring = make([]float32, w.width*w.slots)
 	for i := range w.slots {
-		w.ring[i*w.width] = math.NaN()
+		w.ring[i*w.width] = nan32
 	}
 	w.envelope = make([]float64, len(s.levels))
 	w.share = make([]float64, scoreGrid)
@@ -97,7 +97,7 @@ func (s *Series) newHorizon(h int) horizon {
 	return w
 }
 
-func (w *horizon) slot(i int) []float64 { return w.ring[i*w.width : (i+1)*w.width] }
+func (w *horizon) slot(i int) []float32 { return w.ring[i*w.width : (i+1)*w.width] }
 
 // lookAhead works out envelope, centre, σ and the share of past scores for the forecasts of this step.
 func (s *Series) lookAhead(w *horizon) {
@@ -145,10 +145,10 @@ func (s *Series) lookAhead(w *horizon) {
 		if i < 0 {
 			i += scoreMemory
 		}
-		d := (w.state[i] - now) / stateWidth
+		d := (float64(w.state[i]) - now) / stateWidth
 		like := 1 / (1 + d*d/4)
 		weight := (1 - .7*float64(k)/scoreMemory) * (.2 + like*like)
-		x := (w.score[i] - scoreLow) / scoreWidth
+		x := (float64(w.score[i]) - scoreLow) / scoreWidth
 		b := min(max(int(x), 0), scoreGrid-2)
 		f := min(max(x-float64(b), 0), 1)
 		w.share[b] += weight * (1 - f)
@@ -179,11 +179,12 @@ func (s *Series) open(w *horizon) {
 		return
 	}
 	s.lookAhead(w)
-	e := w.slot((s.t / w.stride) % w.slots)
+	e := s.wide[:w.width]
 	e[windowMax], e[windowLow], e[windowKnown] = 0, 0, 0
 	e[windowCentre], e[windowSigma], e[windowLong] = w.centre, w.sigma, w.long
 	e[windowState] = s.memory.fast() - s.profile.level
 	if !s.c.Full {
+		narrow(w.slot((s.t/w.stride)%w.slots), e)
 		return
 	}
 	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), math.Exp(s.long)-1)
@@ -193,18 +194,19 @@ func (s *Series) open(w *horizon) {
 	}
 	copy(e[windowMaxima:], w.max.centre[:])
 	copy(e[windowRest:], w.envelope)
+	narrow(w.slot((s.t/w.stride)%w.slots), e)
 }
 
 // watch takes the demand of a step into every window not yet over, and learns from the one that ends.
 func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 	for i := range w.slots {
 		e := w.slot(i)
-		if math.IsNaN(e[windowMax]) || !known {
+		if e[windowMax] != e[windowMax] || !known { // NaN: empty
 			continue
 		}
 		e[windowKnown]++
-		if demand > e[windowMax] {
-			e[windowMax] = demand
+		if float32(demand) > e[windowMax] {
+			e[windowMax] = float32(demand)
 			e[windowLow] = 0
 			if low {
 				e[windowLow] = 1
@@ -216,11 +218,11 @@ func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 		return
 	}
 	e := w.slot((origin / w.stride) % w.slots)
-	if !math.IsNaN(e[windowMax]) {
-		if e[windowKnown] >= .8*float64(w.h) {
-			s.judge(w, e)
+	if e[windowMax] == e[windowMax] {
+		if float64(e[windowKnown]) >= .8*float64(w.h) {
+			s.judge(w, widened(s.wide, e))
 		}
-		e[windowMax] = math.NaN()
+		e[windowMax] = nan32
 	}
 }
 
@@ -233,8 +235,8 @@ func (s *Series) judge(w *horizon, e []float64) {
 		return
 	}
 	s.learnMaxima(w, e[windowMaxima:windowRest], e[windowSigma], m, low)
-	w.score[w.head] = min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh)
-	w.state[w.head] = e[windowState]
+	w.score[w.head] = float32(min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh))
+	w.state[w.head] = float32(e[windowState])
 	w.head = (w.head + 1) % scoreMemory
 	w.filled = min(w.filled+1, scoreMemory)
 	for i := range stackLevels {
@@ -294,8 +296,8 @@ func (s *Series) slope(q []float64, i, j int) float64 {
 }
 
 func (w *horizon) snapshot(c *codec) {
-	c.nums(w.score)
-	c.nums(w.state)
+	c.small(w.score)
+	c.small(w.state)
 	c.whole(&w.head)
 	c.whole(&w.filled)
 	w.direct.snapshot(c)
@@ -303,5 +305,5 @@ func (w *horizon) snapshot(c *codec) {
 	if len(w.max.mix) > 0 {
 		w.max.snapshot(c)
 	}
-	c.nums(w.ring)
+	c.small(w.ring)
 }

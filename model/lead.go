@@ -18,7 +18,7 @@ type lead struct {
 	final  []float64 // shift of the mixture's quantiles, in scales
 	n      int
 
-	ring  []float64 // waiting forecasts, width floats each
+	ring  []float32 // waiting forecasts, width floats each
 	width int
 	slots int
 
@@ -94,14 +94,14 @@ func (s *Series) newLead(h int) lead {
 		l.width += len(prior) + aWide
 	}
 	l.slots = h/l.stride + 1
-	l.ring = make([]float64, l.slots*l.width)
+	l.ring = make([]float32, l.slots*l.width)
 	for i := range l.slots {
-		l.ring[i*l.width] = math.NaN()
+		l.ring[i*l.width] = nan32
 	}
 	return l
 }
 
-func (l *lead) slot(t int) []float64 {
+func (l *lead) slot(t int) []float32 {
 	i := (t / l.stride) % l.slots
 	return l.ring[i*l.width : (i+1)*l.width]
 }
@@ -124,7 +124,7 @@ func (s *Series) predict(l *lead, now float64) {
 	s.doubtEvents(l.q, s.unix+int64(l.h)*int64(s.c.StepSeconds))
 
 	if s.t%l.stride == 0 {
-		e := l.slot(s.t)
+		e := s.wide[:l.width]
 		e[slotBase] = then + b
 		e[slotSigma] = l.sigma
 		e[slotSlow] = l.scale.slow
@@ -134,6 +134,7 @@ func (s *Series) predict(l *lead, now float64) {
 			n += copy(e[n:], l.x)
 			copy(e[n:], l.a)
 		}
+		narrow(l.slot(s.t), e)
 	}
 }
 
@@ -141,25 +142,43 @@ func (s *Series) predict(l *lead, now float64) {
 //
 //	Q_p = Σ_j w_j (c_j + σ_j q_jp) + n/(n+3000) · f_p σ
 func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow float64) {
-	phase := float64(l.n) / float64(l.n+finalPhase)
-	top := math.Inf(-1)
-	for i := range q {
-		v := 0.
-		if !s.c.Full {
-			v = centre[0] + sigma*l.tracks[0].q[i]
-		} else {
-			w := l.mix[s.group[i]].w
-			for j, c := range centre {
-				sg := sigma
-				if unconditional[j] {
-					sg = slow
-				}
-				v += w[j] * (c + sg*l.tracks[j].q[i])
-			}
-			v += phase * l.final[i] * sigma
+	if !s.c.Full {
+		for i := range q {
+			q[i] = centre[0] + sigma*l.tracks[0].q[i]
 		}
+	} else {
+		s.weighed(q, l, centre, sigma, slow)
+	}
+	top := math.Inf(-1)
+	for i, v := range q {
 		top = max(top, v)
 		q[i] = min(max(top, 0), s.ceiling)
+	}
+}
+
+// weighed is the sum of mixed. What all levels of a group share is worked out once: Σ w_j c_j, and w_j σ_j.
+func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow float64) {
+	var middle [levelGroups]float64
+	var spread [levelGroups][numExperts]float64
+	for g := range l.mix {
+		for j, w := range l.mix[g].w {
+			sg := sigma
+			if unconditional[j] {
+				sg = slow
+			}
+			middle[g] += w * centre[j]
+			spread[g][j] = w * sg
+		}
+	}
+	phase := float64(l.n) / float64(l.n+finalPhase) * sigma
+	for i := range q {
+		q[i] = middle[s.group[i]] + phase*l.final[i]
+	}
+	for j := range l.tracks {
+		t := l.tracks[j].q
+		for i, g := range s.group {
+			q[i] += spread[g][j] * t[i]
+		}
 	}
 }
 
@@ -176,11 +195,13 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 	if origin < 0 || origin%l.stride != 0 {
 		return
 	}
-	e := l.slot(origin)
-	base := e[slotBase]
-	if math.IsNaN(base) {
+	slot := l.slot(origin)
+	if slot[slotBase] != slot[slotBase] { // NaN
 		return
 	}
+	e := widened(s.wide, slot)
+	slot[slotBase] = nan32
+	base := e[slotBase]
 	sigma, slow := e[slotSigma], e[slotSlow]
 	n := slotCentres + len(l.centre)
 	centre := e[slotCentres:n]
@@ -192,7 +213,6 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 		}
 		l.tracks[0].learn(err/sigma, s.levels, trackerGain*l.pace, low)
 		l.n++
-		e[slotBase] = math.NaN()
 		return
 	}
 	x := e[n : n+len(l.x)]
@@ -228,7 +248,6 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 		l.ridges[1].learn(x, z-base-l.ridges[1].predict(x), sigma, w*e[slotSurge], lambda)
 	}
 	l.n++
-	e[slotBase] = math.NaN()
 }
 
 // weigh moves the experts' weights by their linearised pinball loss in raw counts, in units of the mean
@@ -279,7 +298,7 @@ func (l *lead) snapshot(c *codec) {
 	}
 	c.nums(l.final)
 	c.whole(&l.n)
-	c.nums(l.ring)
+	c.small(l.ring)
 	c.nums(l.centre)
 	c.nums(l.x)
 	c.nums(l.a)

@@ -14,7 +14,7 @@ type recent struct {
 	block    int // steps a block: 5 minutes below that step, else one
 	perDay   int // blocks in the first season (a day; a week for daily steps)
 	perWeek  int // blocks in the second
-	residual []float64
+	residual []float32
 	top      []float64 // ring of block maxima of Z over the long window
 	sum      float64
 	count    int
@@ -39,13 +39,13 @@ func newRecent(step float64) recent {
 	if step <= 150 {
 		r.short = 60
 	}
-	r.residual = make([]float64, r.perWeek+1)
+	r.residual = make([]float32, r.perWeek+1)
 	r.top = make([]float64, max(1, int(math.Round(long/blockSeconds))))
 	for i := range r.raw {
 		r.raw[i] = math.NaN()
 	}
 	for i := range r.residual {
-		r.residual[i] = math.NaN()
+		r.residual[i] = nan32
 	}
 	return r
 }
@@ -63,9 +63,9 @@ func (r *recent) push(y, z, residual float64) {
 	if len(r.residual) > 0 {
 		i := b % len(r.residual)
 		if r.count > 0 {
-			r.residual[i] = r.sum / float64(r.count)
+			r.residual[i] = float32(r.sum / float64(r.count))
 		} else {
-			r.residual[i] = math.NaN()
+			r.residual[i] = nan32
 		}
 	}
 	if r.t%r.block == 0 {
@@ -146,7 +146,7 @@ func (r *recent) ago(h, back int, otherwise float64) float64 {
 	if b < 0 || r.t == 0 || (r.t-1)/r.block-b >= len(r.residual) {
 		return otherwise
 	}
-	v := r.residual[b%len(r.residual)]
+	v := float64(r.residual[b%len(r.residual)])
 	if math.IsNaN(v) {
 		return otherwise
 	}
@@ -157,7 +157,7 @@ func (r *recent) snapshot(c *codec) {
 	c.nums(r.raw)
 	c.whole(&r.at)
 	c.num(&r.last)
-	c.nums(r.residual)
+	c.small(r.residual)
 	c.nums(r.top)
 	c.num(&r.sum)
 	c.whole(&r.count)

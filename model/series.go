@@ -59,6 +59,7 @@ type Series struct {
 	demand       float64 // Z of this step
 	long         float64 // log(1 + highest Z of the last day)
 	scratch      []float64
+	wide         []float64 // one waiting forecast or window, unpacked
 	peak         []float64 // quantiles at an event's peak
 	risky        bool      // risk curves are up to date
 }
@@ -116,6 +117,14 @@ func New(c Config) *Series {
 		s.horizons = append(s.horizons, s.newHorizon(h))
 	}
 	s.scratch = make([]float64, len(s.levels))
+	wide := 0
+	for i := range s.leads {
+		wide = max(wide, s.leads[i].width)
+	}
+	for i := range s.horizons {
+		wide = max(wide, s.horizons[i].width)
+	}
+	s.wide = make([]float64, wide)
 	s.peak = make([]float64, len(s.levels))
 	s.t = -1
 	s.look()
@@ -243,7 +252,7 @@ func (s *Series) predictOnly(l *lead) {
 	s.predict(l, 0)
 	s.t = t
 	for i := range l.slots {
-		l.ring[i*l.width] = math.NaN()
+		l.ring[i*l.width] = nan32
 	}
 }
 

@@ -13,12 +13,13 @@ import (
 //	magic "SCmd" · version uint16 · form uint16 · grid uint64 · length uint32 · numbers · CRC-32C of all before
 //
 // grid is a checksum of step, zone, leads, levels, horizons and sustain: a blob fits only a series of the
-// same grids. All numbers are float64, bit by bit, so a restored series goes on exactly as if it had
-// never stopped. The version rises with the layout; an older blob is refused with ErrSnapshotGrid, and its
-// series starts from priors. Version 1: maxima without experts (two layouts of events, not told apart).
+// same grids. All numbers are stored bit by bit as they are kept (float64; what waits for its truth float32), so a
+// restored series goes on exactly as if it had never stopped. The version rises with the layout; an older blob is refused with ErrSnapshotGrid, and its
+// series starts from priors. Version 1: maxima without experts (two layouts of events, not told apart); 2: all
+// in float64, talk with quantiles of its own.
 const (
 	snapshotMagic   = "SCmd"
-	snapshotVersion = 2
+	snapshotVersion = 3
 	snapshotHead    = 4 + 2 + 2 + 8 + 4
 )
 
@@ -54,6 +55,23 @@ func (c *codec) num(x *float64) {
 func (c *codec) nums(x []float64) {
 	for i := range x {
 		c.num(&x[i])
+	}
+}
+
+// small is nums of what is kept in 32 bits.
+func (c *codec) small(x []float32) {
+	for i := range x {
+		if !c.reading {
+			c.buf = binary.LittleEndian.AppendUint32(c.buf, math.Float32bits(x[i]))
+			continue
+		}
+		if len(c.buf) < 4 {
+			c.short = true
+			x[i] = 0
+			continue
+		}
+		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(c.buf))
+		c.buf = c.buf[4:]
 	}
 }
 
