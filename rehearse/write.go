@@ -126,12 +126,15 @@ func planOf(r surgecast.Rehearsal, format surgecast.RehearsalFormat) plan {
 	if r.Simulated {
 		p.Simulated = 1
 	}
-	top := 0.0
+	top, low := 0.0, math.Inf(1)
 	for _, c := range r.Courses {
 		steps := stairs(c, r.Speed, unit)
 		most := 0.0
 		for _, s := range steps {
 			most = max(most, s.RPM)
+			if s.RPM > 0 {
+				low = min(low, s.RPM)
+			}
 		}
 		top = max(top, most)
 		p.Courses = append(p.Courses, planCourse{
@@ -142,8 +145,9 @@ func planOf(r surgecast.Rehearsal, format surgecast.RehearsalFormat) plan {
 	}
 	if format == surgecast.RehearseLocust {
 		// A closed model: users are the rate when each keeps its pace, so one must be able to at the guard's answer
-		// times; and there must be enough of them that a whole user is a small part.
-		p.PerUser = min(1, 1000/max(2*r.LimitMS, 1), max(top/60/100, 1e-4))
+		// times; and there must be enough of them that a whole user is a small part of the lowest step, but not more
+		// than a thousand.
+		p.PerUser = min(1, 1000/max(2*r.LimitMS, 1), max(low/60/25, top/60/1000, 1e-4))
 		p.PerUser = math.Round(p.PerUser*1e6) / 1e6
 	}
 	return p

@@ -188,7 +188,7 @@ console.log(JSON.stringify({ options, sent, summary }));
 	for _, want := range []string{
 		`"executor":"ramping-arrival-rate"`, `"startTime":"0s"`, `"startTime":"3660s"`, `"timeUnit":"1m"`, `"preAllocatedVUs":28`, `"maxVUs":112`,
 		`{"duration":"1s","target":600},{"duration":"59s","target":600}`, `"abortOnFail":true`, `"rate<=0.05"`, `"p(95)<=800"`,
-		`[["https://staging.test/","p90-2"]]`,                         // 125 s after the start of its scenario: the third step
+		`[["https://staging.test/","p90-2"]]`, // 125 s after the start of its scenario: the third step
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the script's answer lacks %s", want)

@@ -1,0 +1,96 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"surgecast"
+)
+
+func aLoadTest(units int, served float64) surgecast.LoadTest {
+	return surgecast.LoadTest{
+		Tool: surgecast.ToolK6, File: "summary.json", RanAt: minute(0), ImportedAt: minute(1), By: "Ana", Units: units, Notes: []string{"one"},
+		Points: []surgecast.LoadPoint{{Concurrency: math.NaN(), OfferedRPM: served + 10, ServedRPM: served, P95MS: 120, ErrorShare: .001, Seconds: 60, SpreadRPM: math.NaN()}},
+	}
+}
+
+// What was measured comes back as it was, newest first, of its own site only, and never twice.
+// Fails when: `site_id = $1 AND` leaves the DELETE of DeleteLoadTest, or digest the unique index.
+func TestLoadTests(t *testing.T) {
+	s, _ := open(t)
+	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop")))
+	other := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "other")))
+	first := must[surgecast.LoadTest](t)(s.AddLoadTest(t.Context(), shop, aLoadTest(2, 1000)))
+	must[surgecast.LoadTest](t)(s.AddLoadTest(t.Context(), shop, aLoadTest(4, 1000)))
+	must[surgecast.LoadTest](t)(s.AddLoadTest(t.Context(), other, aLoadTest(2, 1000)))
+	again := aLoadTest(2, 1000)
+	again.File = "copy.json"
+	if _, err := s.AddLoadTest(t.Context(), shop, again); !errors.Is(err, surgecast.ErrExists) {
+		t.Errorf("the same result again: %v, want ErrExists", err)
+	}
+	tests, next, err := s.LoadTests(t.Context(), shop.ID, surgecast.Page{Limit: 1})
+	if err != nil || len(tests) != 1 || tests[0].Units != 4 || next == "" {
+		t.Fatalf("first part %+v, %q, %v", tests, next, err)
+	}
+	tests, next, err = s.LoadTests(t.Context(), shop.ID, surgecast.Page{Limit: 1, After: next})
+	if err != nil || len(tests) != 1 || next != "" {
+		t.Fatalf("second part %+v, %q, %v", tests, next, err)
+	}
+	if got, want := fmt.Sprintf("%+v", tests[0]), fmt.Sprintf("%+v", first); got != want {
+		t.Errorf("read back\n%s, stored\n%s", got, want)
+	}
+	if err := s.DeleteLoadTest(t.Context(), other.ID, first.ID); !errors.Is(err, surgecast.ErrNotFound) {
+		t.Errorf("deleting another site's test: %v, want ErrNotFound", err)
+	}
+	ok(t, s.DeleteLoadTest(t.Context(), shop.ID, first.ID))
+	if tests, _, _ = s.LoadTests(t.Context(), shop.ID, surgecast.Page{}); len(tests) != 1 {
+		t.Errorf("%d tests after deleting one of two", len(tests))
+	}
+}
+
+// A site keeps its newest tests only. Fails when: oldestLoadTestsSQL is not run.
+func TestLoadTestsAreBounded(t *testing.T) {
+	s, pool := open(t)
+	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop")))
+	for i := range surgecast.MaxLoadTests + 3 {
+		must[surgecast.LoadTest](t)(s.AddLoadTest(t.Context(), shop, aLoadTest(2, float64(1000+i))))
+	}
+	if n := ask[int](t, pool, `SELECT count(*) FROM load_test`); n != surgecast.MaxLoadTests {
+		t.Errorf("%d tests kept, want %d", n, surgecast.MaxLoadTests)
+	}
+	if least := ask[float64](t, pool, `SELECT min(served_rpm[1]) FROM load_test`); least != 1003 {
+		t.Errorf("oldest kept %v, want 1003", least)
+	}
+}
+
+// Capacity and its reason are written together; nobody's change is overwritten unseen, and the log is not rewritten.
+// Fails when: `AND rpm_per_unit = $2` leaves changeCapacitySQL.
+func TestApplyCapacity(t *testing.T) {
+	s, pool := open(t)
+	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop"))) // 5,000 a unit
+	c := surgecast.CapacityChange{
+		SiteID: shop.ID, At: minute(5), By: "Ana", FromRPM: 5000, ToRPM: 4200, Interval: [2]float64{4000, math.Inf(1)}, TestIDs: []string{"ldt_1"}, TestedMax: 8,
+		Words: "One unit serves 4,200 requests a minute.",
+	}
+	changed := must[surgecast.Site](t)(s.ApplyCapacity(t.Context(), c))
+	if changed.Capacity.RPMPerUnit != 4200 || !changed.UpdatedAt.Equal(minute(5)) || changed.Capacity.Units != shop.Capacity.Units {
+		t.Errorf("site %+v", changed)
+	}
+	late := c
+	late.By, late.ToRPM = "Bo", 3000
+	if _, err := s.ApplyCapacity(t.Context(), late); !errors.Is(err, surgecast.ErrConflict) {
+		t.Errorf("a change from what no longer holds: %v, want ErrConflict", err)
+	}
+	late.FromRPM = 4200
+	must[surgecast.Site](t)(s.ApplyCapacity(t.Context(), late))
+	log := must[[]surgecast.CapacityChange](t)(s.CapacityChanges(t.Context(), shop.ID, 10))
+	if len(log) != 2 || log[0].By != "Bo" || fmt.Sprintf("%+v", log[1]) != fmt.Sprintf("%+v", c) {
+		t.Errorf("log %+v", log)
+	}
+	if _, err := pool.Exec(t.Context(), `UPDATE capacity_change SET set_by = 'nobody'`); err == nil {
+		t.Error("the log can be rewritten")
+	}
+	ok(t, s.DeleteSite(t.Context(), surgecast.DefaultAccount, "shop")) // its tests and its log go with it
+}
