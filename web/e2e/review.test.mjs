@@ -75,7 +75,7 @@ test("the slider steps through what was said, and the bands are those of then", 
     assert.match(new URL(page.url()).searchParams.get("said"), /^2026-09-20T06:52:00Z$/);
     await page.keyboard.press("PageUp");
     assert.match(await slider.getAttribute("aria-valuetext"), /^09:32, /);
-    assert.match(await page.locator(".saidline").innerText(), /Forecast of 09:32 ◆\s*Alert 50 % within 1 h: Add 5 units by 09:58\. 11 of \d+/);
+    assert.match(await page.locator(".saidline").innerText(), /Forecast of 09:32\s+◆\s*Alert 50 % within 1 h: Add 5 units by 09:58\. 11 of \d+/);
   }));
 
 test("a gap is a gap, and minutes of a full site are marked as lower bounds", async () => {

@@ -134,6 +134,7 @@ export class Figure {
     if (dots) entries.push(["over", "peak over capacity"], ["under", "peak not over"]);
     if ((forecast.gaps ?? []).length > 0) entries.push(["gap", "no data"]);
     const events = this.inWindow();
+    this.legend.classList.toggle("stale", s.stale);
     const saturated = f.saturated.some(Boolean);
     patch(this.legend, [entries, saturated, events, zone], () => [
       ...entries.map(([key, words]) => h("li", {}, swatch(key), words)),

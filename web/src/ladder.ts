@@ -30,7 +30,8 @@ export interface Ladder {
 
 const status = { not_needed: "not needed", by_then: "by then", now: "now", late: "late, still helps" } as const;
 
-export function ladder(into: HTMLElement, l: Ladder | null, zone: string): void {
+// ladder shows them; known is whether there is a verdict: what is unknown needs no remedy only as far as one knows.
+export function ladder(into: HTMLElement, l: Ladder | null, known: boolean, zone: string): void {
   const rungs = l?.rungs ?? [];
   into.hidden = rungs.length === 0;
   if (!l || into.hidden) return;
@@ -40,9 +41,9 @@ export function ladder(into: HTMLElement, l: Ladder | null, zone: string): void 
   const rest = rungs.filter((r) => r.status === "not_needed");
   const shape = rungs.map((r) => [r.name, r.status, r.instructions]);
   // The rows stay while their times move, so that an open instruction stays open.
-  patch(into, [shape, l.is_ready_made, l.stale], () => [
+  patch(into, [shape, l.is_ready_made, l.stale, known], () => [
     h("h2", { id: "ladder-h" }, "Remedies"),
-    l.stale ? h("p", { class: "note" }, "No deadlines: the forecast no longer counts.") : needed.length === 0 ? h("p", {}, "None is needed now.") : null,
+    l.stale && !known ? h("p", { class: "note" }, "No deadlines: the forecast no longer counts.") : needed.length > 0 ? null : h("p", {}, known ? "None is needed now." : "Whether one is needed nobody can say now."),
     needed.length > 0 ? h("ol", { class: "ladder" }, ...needed.map(rung)) : null,
     rest.length > 0
       ? h(

@@ -49,6 +49,7 @@ export class SitePage implements Page {
   private readonly sentence = h("p", { class: "sentence", id: "sentence" });
   private readonly caveats = h("ul", { class: "caveats" });
   private readonly ended = h("p", { class: "ended", hidden: true });
+  private readonly next = h("p", { class: "next", hidden: true });
   private readonly why = h("div", { class: "why" });
   private readonly figure = new Figure((w) => this.choose(w));
   private readonly breach = new FirstBreach();
@@ -74,7 +75,7 @@ export class SitePage implements Page {
     this.engineers = new Engineers(this.base);
     const range = new URLSearchParams(location.search).get("range");
     if (isWindow(range)) this.window = range;
-    this.card.append(h("div", { class: "top" }, this.headline, this.countdown), this.sentence, this.caveats, this.ended, this.why);
+    this.card.append(h("div", { class: "top" }, this.headline, this.countdown), this.sentence, this.caveats, this.ended, this.next, this.why);
     const pair = h("div", { class: "pair" }, this.drivers, this.advice);
     this.parts = h(
       "div",
@@ -168,18 +169,27 @@ export class SitePage implements Page {
       ...caveats.map((c) => h("li", {}, ...withTimes(c))),
       zone !== site.time_zone && h("li", {}, `Times in these sentences are in ${site.time_zone.replaceAll("_", " ")}.`),
     ]);
+    this.step(risk);
     this.reasons(zone);
     this.drawFigure();
     this.breach.show(risk, forecast.step_seconds, zone);
     drive(this.drivers, risk);
     recommend(this.advice, capacity, site, zone);
-    ladder(this.remedies, this.docs.ladder, zone);
+    ladder(this.remedies, this.docs.ladder, state !== "cannot_tell", zone);
     this.admission.refresh();
     this.takeAway.show(risk, capacity, zone);
     this.tell(surge, zone);
     this.engineers.show(risk, forecast, capacity, zone);
     this.announce(risk);
     this.tick();
+  }
+
+  // step is the one thing to do where nothing can be said: never a page without a way on.
+  private step(risk: Risk): void {
+    const unsized = risk.state === "cannot_tell" && risk.capacity_rpm === null && (this.docs?.forecast.points ?? []).length > 0;
+    this.next.hidden = risk.state !== "cannot_tell";
+    const to = (tab: string, words: string) => h("a", { href: `/setup?tab=${tab}&site=${encodeURIComponent(this.slug)}` }, words);
+    patch(this.next, [unsized, risk.state], () => (unsized ? [to("capacity", "Enter a number"), " · ", to("capacity", "Import a load test")] : [to("feeds", "Check the traffic source")]));
   }
 
   private drawFigure(): void {
