@@ -120,6 +120,8 @@ test("print: light, one or two pages, no navigation, nothing cut", () =>
     assert.equal(await page.locator(".bar nav a:visible").count(), 1);
     assert.equal(await page.getByRole("button", { name: "Print" }).isVisible(), false);
     assert.equal(await page.evaluate(() => [...document.querySelectorAll(".scroll")].filter((e) => e.scrollWidth > e.clientWidth + 1).length), 0, "no cell is cut");
+    const out = await page.evaluate(() => [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent));
+    assert.deepEqual(out, [], "nothing stands out of the paper");
     assert.match(await page.locator(".made").innerText(), /^Generated Thu 24 Sep 14:20 CEST \(12:20 UTC\)\. Times are in Europe\/Berlin\.$/);
   }));
 

@@ -83,7 +83,7 @@ export class PlanPage implements Page {
       this.parts,
     );
     this.read();
-    paper(() => this.chart.repaint());
+    paper(shell.main, () => this.chart.repaint(), () => `Printed ${full(shell.clock.now(), this.zone)}. Times are in ${this.zone.replaceAll("_", " ")}.`);
   }
 
   // read takes the draft from the address.
@@ -354,7 +354,7 @@ export class PlanPage implements Page {
     patch(this.note, [bands, to > end, end, zone, other !== null, this.chart.onDrag !== null], () => [
       bands ? "Requests a minute, each minute by itself." : "No forecast for this day.",
       ...(to > end ? [" The forecast reaches until ", timeElement(end, now, zone), "; what is planned for later is judged as it comes nearer."] : []),
-      other ? " The filled diamond can be dragged; the fields do the same." : "",
+      other !== null && h("span", { class: "onscreen" }, " The filled diamond can be dragged; the fields do the same."),
     ]);
   }
 

@@ -91,7 +91,7 @@ export class ReviewPage implements Page {
       ),
       this.parts,
     );
-    paper(() => this.chart.repaint());
+    paper(shell.main, () => this.chart.repaint(), () => "");
   }
 
   async load(): Promise<void> {
@@ -264,7 +264,7 @@ export class ReviewPage implements Page {
     if (course.saturated.some(Boolean)) entries.push(["bound", "at least this much: the site was full"]);
     if ((doc.gaps ?? []).length > 0) entries.push(["gap", "no data"]);
     patch(this.legend, entries, () => entries.map(([k, w]) => h("li", {}, swatch(k), w)));
-    patch(this.note, bands, () => [bands ? "Requests a minute. The bands are what was said then; move the slider to see every forecast kept." : "Requests a minute."]);
+    patch(this.note, bands, () => ["Requests a minute.", bands ? " The bands are what was said then" : null, bands && h("span", { class: "onscreen" }, "; move the slider to see every forecast kept"), bands ? "." : null]);
   }
 
   // saveCSV is the table as it is shown; what is simulated says so in the file too.

@@ -15,7 +15,7 @@ import { recordOf } from "./record";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
 import { TakeAway } from "./takeaway";
-import { actBy, instant, timeElement, withTimes } from "./zone";
+import { actBy, full, instant, timeElement, withTimes } from "./zone";
 
 const minute = 60_000;
 
@@ -94,7 +94,7 @@ export class SitePage implements Page {
       ),
       this.parts,
     );
-    paper(() => this.figure.repaint());
+    paper(shell.main, () => this.figure.repaint(), () => `Printed ${full(shell.clock.now(), shell.zone)}. Times are in ${shell.zone.replaceAll("_", " ")}.`);
   }
 
   async load(): Promise<void> {

@@ -106,11 +106,11 @@ export class TakeAway {
   }
 }
 
-// menu is a disclosure: Escape and a click elsewhere close it, and the focus goes back to its button.
+// menu is a disclosure: Escape, a click elsewhere and the other menu close it; the focus goes back to its button.
 function menu(name: string): { element: HTMLDetailsElement; body: HTMLElement } {
   const body = h("div", { class: "menubody card" });
   const summary = h("summary", { role: "button" }, name);
-  const element = h<HTMLDetailsElement>("details", { class: "menu" }, summary, body);
+  const element = h<HTMLDetailsElement>("details", { class: "menu", name: "menu" }, summary, body);
   element.addEventListener("keydown", (e) => {
     if (e.key !== "Escape" || !element.open) return;
     element.open = false;
