@@ -104,3 +104,98 @@ test("an empty page says its state and offers a step", () =>
     assert.match(await page.locator(".first").innerText(), /^Nothing is watched yet\.\s+Watch my site \(2 minutes\).*\s+Play a simulated surge \(10 seconds\)/);
     await axe(page);
   }));
+
+const row = (page, name) => page.locator(".worklist tr", { hasText: name });
+
+test("“I have it”: by keyboard, with name and note, survives a reload, and is taken back", () =>
+  open({ path: "/", desk: true }, async (page, server) => {
+    const nordlicht = row(page, "Nordlicht Tickets");
+    await nordlicht.getByRole("button", { name: "I have it Nordlicht Tickets" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await axe(page);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "I have it Nordlicht Tickets");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Your name").fill("Ana");
+    await page.getByLabel("Note (optional)").fill("Adding units.");
+    await page.keyboard.press("Enter");
+    await nordlicht.getByRole("button", { name: "Taken by Ana" }).waitFor();
+    assert.deepEqual(server.served.desk.marks.srg_nordlicht, { by: "Ana", note: "Adding units." });
+    await page.locator(".marked", { hasText: "1 taken by Ana" }).waitFor();
+    assert.equal(await page.evaluate(() => document.querySelector(".worklist").contains(document.activeElement)), true, "the focus stays at the row");
+    assert.ok(await nordlicht.isVisible(), "an acknowledged alert stays visible");
+    await axe(page);
+
+    await page.reload();
+    await page.waitForSelector("main.ready");
+    await nordlicht.getByRole("button", { name: "Taken by Ana" }).click();
+    assert.match(await page.getByRole("dialog").innerText(), /Adding units\./);
+    await page.getByRole("button", { name: "Undo: nobody has it" }).click();
+    await nordlicht.getByRole("button", { name: /I have it/ }).waitFor();
+    await row(page, "Kleinod Shop").getByRole("button", { name: /I have it/ }).click();
+    assert.equal(await page.getByLabel("Your name").inputValue(), "Ana", "asked for once");
+  }));
+
+test("a mute ends by itself, never past the act-by; muted ones are counted and can be shown alone", () =>
+  open({ path: "/", desk: true }, async (page, server) => {
+    await row(page, "Nordlicht Tickets").getByRole("button", { name: /^Mute/ }).click();
+    assert.match(await page.getByRole("dialog").innerText(), /Silences messages to people, never the autoscaler; never past recovery, and never past the act-by, 14:41\./);
+    assert.deepEqual(await page.getByRole("dialog").getByRole("button").allInnerTexts(), ["30 min", "2 h", "Until act-by", "Cancel"]);
+    await axe(page);
+    await page.getByRole("button", { name: "2 h" }).click();
+    await row(page, "Nordlicht Tickets").getByRole("button", { name: "Muted until 14:41" }).waitFor();
+    assert.equal(server.served.desk.marks.srg_nordlicht.muted, "2026-09-24T12:41:00Z");
+    await page.locator(".marked", { hasText: "1 muted" }).waitFor();
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    assert.deepEqual(await names(page), ["Nordlicht Tickets"]);
+    assert.equal(new URL(page.url()).searchParams.get("only"), "marked");
+    await page.getByRole("button", { name: "Show all" }).click();
+    assert.equal((await names(page)).length, 7);
+    await row(page, "Nordlicht Tickets").getByRole("button", { name: "Muted until 14:41" }).click();
+    await page.getByRole("button", { name: "Undo: send messages" }).click();
+    await row(page, "Nordlicht Tickets").getByRole("button", { name: /^Mute/ }).waitFor();
+  }));
+
+test("what the server refuses stands in the dialog; calm, recovering and unknown sites have nothing to take", () =>
+  open({ path: "/", desk: true, expect: ["409"] }, async (page, server) => {
+    server.served.desk.over = true;
+    await row(page, "Nordlicht Tickets").getByRole("button", { name: /I have it/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "I have it" }).click();
+    await page.getByText("This surge is over. Only a note can still be written. Reference ref-9.").waitFor();
+    await page.keyboard.press("Escape");
+    for (const name of ["Stadtblatt", "Hafenmuseum", "Neue Bühne"]) assert.equal(await row(page, name).locator("button").count(), 0, name);
+  }));
+
+test("on the Site page too", () =>
+  open({ state: "alert", desk: true }, async (page, server) => {
+    await page.getByRole("button", { name: /I have it/ }).click();
+    await page.getByLabel("Your name").fill("Ana");
+    await page.getByRole("dialog").getByRole("button", { name: "I have it" }).click();
+    await page.getByRole("button", { name: "Taken by Ana" }).waitFor();
+    assert.equal(Object.values(server.served.desk.marks)[0].by, "Ana");
+    await axe(page);
+  }));
+
+for (const [size, viewport] of Object.entries({ "a screen": { width: 1920, height: 1080 }, "a laptop": { width: 1280, height: 800 } })) {
+  test(`wall view on ${size}: the same list, large, and nothing to press`, () =>
+    open({ path: "/?view=wall", desk: true, context: { viewport } }, async (page, server) => {
+      server.served.desk.marks.srg_nordlicht = { by: "Ana", note: "" };
+      server.emit("forecast", {});
+      await page.getByText("Taken by Ana", { exact: true }).waitFor();
+      assert.deepEqual(await names(page), ["Turmcafé Museumsladen", "Nordlicht Tickets", "Hafenmuseum", "Werft Konzerte", "Kleinod Shop", "Stadtblatt", "Neue Bühne"]);
+      assert.equal(await page.locator("button:visible, select:visible, input:visible").count(), 0);
+      const size = await page.evaluate(() => Number.parseFloat(getComputedStyle(document.querySelector(".worklist .todo")).fontSize));
+      assert.ok(size >= (viewport.width === 1920 ? 30 : 24), `${size} px`);
+      assert.equal(await overflow(page), 0);
+      const cut = await page.evaluate(() => {
+        const right = document.querySelector(".list").getBoundingClientRect().right;
+        return [...document.querySelectorAll(".worklist td, .worklist th")].filter((e) => e.offsetParent && e.getBoundingClientRect().right > right + 1).length;
+      });
+      assert.equal(cut, 0, "cells that are cut");
+      await axe(page);
+      await page.emulateMedia({ colorScheme: "dark" });
+      await axe(page);
+    }));
+}

@@ -53,7 +53,7 @@ export class Marks {
         : [
             m.takenBy
               ? h("button", { type: "button", class: "small taken", click: () => this.taken() }, h("span", { "aria-hidden": "true" }, "✓ "), `Taken by ${m.takenBy}`)
-              : h("button", { type: "button", class: "small", click: () => this.take() }, "I have it", h("span", { class: "sr" }, `: ${m.name}`)),
+              : h("button", { type: "button", class: "small", click: () => this.take() }, "I have it", h("span", { class: "sr" }, ` ${m.name}`)),
             Number.isFinite(muted)
               ? h("button", { type: "button", class: "small muted", click: () => this.unmute() }, "Muted until ", timeElement(muted, m.now, m.zone))
               : h("button", { type: "button", class: "small", click: () => this.mute() }, "Mute", h("span", { class: "sr" }, ` ${m.name}`), h("span", { "aria-hidden": "true" }, " …")),

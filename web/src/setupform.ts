@@ -296,7 +296,7 @@ export function secret(label: string, value: string, note: string): HTMLElement 
   const told = h("span", { role: "status" });
   return h(
     "div",
-    { class: "card once", role: "group", "aria-label": label },
+    { class: "card once" },
     h("label", { for: id }, h("b", {}, label)),
     h(
       "div",
