@@ -522,6 +522,14 @@ func (d *Driven) inverse(h int, z, p float64) float64 {
 // WithoutTalk is the series that knows no mentions.
 func (d *Driven) WithoutTalk() *Series { return d.plain }
 
+// Said is the series of what is said in one class; nil when nothing was ever heard of it.
+func (d *Driven) Said(class int) *Series {
+	if class >= len(d.talk) || d.talk[class].n == 0 {
+		return nil
+	}
+	return d.talk[class]
+}
+
 // Talked reports whether mentions were ever counted.
 func (d *Driven) Talked() bool {
 	for _, t := range d.talk {
@@ -643,7 +651,7 @@ func (d *Driven) UnmarshalBinary(b []byte) error {
 			return fail(ErrSnapshotDamaged)
 		}
 		n := int(binary.LittleEndian.Uint32(rest))
-		if err := s.UnmarshalBinary(rest[4 : 4+n]); err != nil {
+		if err := s.restore(rest[4 : 4+n]); err != nil {
 			return fail(err)
 		}
 		rest = rest[4+n:]

@@ -32,3 +32,25 @@ func BenchmarkStepDriven(b *testing.B) {
 	}
 	b.ReportMetric(150, "budget_us/op")
 }
+
+// A restart reads a snapshot of every site before it serves: a thousand of them are part of the takeover's 50 s.
+func BenchmarkRestoreDriven(b *testing.B) {
+	c := model.Config{
+		StepSeconds: 60, Location: time.UTC, Leads: surgecast.LeadMinutes[:], Levels: surgecast.Levels[:],
+		Horizons: surgecast.HorizonMinutes[:], Sustain: 3, Full: true,
+	}
+	d := model.NewDriven(c, make([]model.Driver, 6))
+	for i := range 100 {
+		d.Step(1_700_000_000+int64(i)*60, model.Obs{Value: float64(i)}, []float64{1, 2, 3, 4, 5, 6})
+	}
+	blob, err := d.MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := d.UnmarshalBinary(blob); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -53,6 +53,13 @@ func (c *codec) num(x *float64) {
 }
 
 func (c *codec) nums(x []float64) {
+	if c.reading && len(c.buf) >= 8*len(x) {
+		for i := range x {
+			x[i] = math.Float64frombits(binary.LittleEndian.Uint64(c.buf[8*i:]))
+		}
+		c.buf = c.buf[8*len(x):]
+		return
+	}
 	for i := range x {
 		c.num(&x[i])
 	}
@@ -120,18 +127,26 @@ func (s *Series) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary restores a snapshot taken of a series with the same Config. After an error the series
 // is as it was.
 func (s *Series) UnmarshalBinary(b []byte) error {
+	fresh := New(s.c)
+	if err := fresh.restore(b); err != nil {
+		return err
+	}
+	*s = *fresh
+	return nil
+}
+
+// restore reads a snapshot into a new series, which is of no use after an error.
+func (s *Series) restore(b []byte) error {
 	body, err := unseal(b, snapshotMagic, snapshotVersion, s.grid())
 	if err != nil {
 		return fmt.Errorf("restoring a model: %w", err)
 	}
-	fresh := New(s.c)
 	c := codec{buf: body, reading: true}
-	fresh.snapshot(&c)
+	s.snapshot(&c)
 	if c.short || len(c.buf) != 0 {
-		return fmt.Errorf("restoring a model: %d numbers do not fit: %w", len(body)/8, ErrSnapshotDamaged)
+		return fmt.Errorf("restoring a model: %d bytes do not fit: %w", len(body), ErrSnapshotDamaged)
 	}
-	fresh.look()
-	*s = *fresh
+	s.look()
 	return nil
 }
 

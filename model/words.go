@@ -4,7 +4,7 @@ import "math"
 
 // What a series' state says in numbers that words can be made of. Nothing here learns, and each answer may be
 // that it cannot tell: from one stream alone some of this is not identifiable whatever the estimator (Koyama
-// & Shinomoto 2020).
+// & Shinomoto 2020, The statistical physics of discovering exogenous and endogenous factors in a chain of events).
 
 // Doubling is the time in which the series' count doubles now, in minutes; ok is false when no growth can be
 // told from noise. In log counts an exponential mean of a ramp lags by (1−g)/g steps, g its gain, so two of

@@ -69,3 +69,32 @@ func TestDecayAfterAPeakHasItsClass(t *testing.T) {
 		}
 	}
 }
+
+// Talk that goes its own way adds nothing, and that is said; talk that brings visits does, and before anything was
+// compared nothing is said of it.
+//
+// Fails when: SignalAddsNothing compares the other way round, or asks the series without talk.
+func TestTalkThatBringsNothingIsSaidToAddNothing(t *testing.T) {
+	for _, brings := range []float64{0, 5} {
+		rng := rand.New(rand.NewPCG(11, 12))
+		d := NewDriven(siteConfig(), []Driver{{Kappa: 2, Mix: [4]float64{.35, .35, .25, .05}}})
+		if d.SignalAddsNothing() {
+			t.Error("said before any talk")
+		}
+		brought, burst := 0., 0.
+		for i := range 3 * 1440 {
+			if rng.IntN(400) == 0 {
+				burst = 20 + 60*rng.Float64()
+			}
+			burst *= .95
+			m := math.Round(max(0, 3+burst+math.Sqrt(3+burst)*rng.NormFloat64()))
+			visits := 200 + brings*brought
+			brought += (m - 3 - brought) / 12
+			d.Step(monday+int64(60*i), Obs{Value: math.Round(max(0, visits+math.Sqrt(max(visits, 0))*rng.NormFloat64()))}, []float64{m})
+		}
+		t.Logf("%g visits a mention: value %.3f", brings, d.SignalValue())
+		if got, want := d.SignalAddsNothing(), brings == 0; got != want {
+			t.Errorf("%g visits a mention: adds nothing %t, value %.3f", brings, got, d.SignalValue())
+		}
+	}
+}
