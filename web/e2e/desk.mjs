@@ -100,6 +100,7 @@ export function desk(options) {
       : [],
     keys: options.keys === "some" ? [{ id: "key_1", name: "autoscaler", prefix: "sgc_abc123", scopes: ["scale"], sites: ["nordlicht"], created_at: iso(now - 2880 * minute), last_used_at: iso(now - minute) }] : [],
     notice: { shown: false, part: "", words: "", ahead: false, reference: "", since: null, back_from: null, back_by: null, by: "", set_at: null },
+    tests: [],
     marks: {}, // by surge: { by, note, muted }
     test: options.test ?? { status_code: 200, error: "", millis: 240 },
     n: 0,
@@ -167,6 +168,21 @@ export function desk(options) {
       return ok(state.sites[i]);
     }
     if (options.desk && (m = is("GET", /^\/v1\/sites\/([^/]+)$/))) return ok(state.sites.find((s) => s.slug === m[1]));
+    if ((m = /^\/v1\/sites\/([^/]+)\/load-tests(?:\/([^/]+))?$/.exec(path))) {
+      const told = () => ({
+        rpm_per_unit: state.tests.length > 0 ? 230 : null, low_rpm: 210, high_rpm: 260, in_use_rpm_per_unit: state.sites[0].capacity.rpm_per_unit, tested_max_units: 10, peak_units: null, levels: [],
+        curve: { fitted: true, lambda_rpm: 230, sigma: 0, kappa: 0, points: [{ units: 5, rpm: 1150, low_rpm: 1050, high_rpm: 1300 }, { units: 10, rpm: 2300, low_rpm: 2100, high_rpm: 2600 }, { units: 20, rpm: 4600, low_rpm: 3000, high_rpm: 6000 }] },
+        sentences: state.tests.length > 0 ? ["One unit serves about 230 requests a minute (210–260).", "Tested up to 10 units; beyond that we do not guess."] : [],
+      }); // prettier-ignore
+      if (m[2] === "apply") state.sites[0].capacity.rpm_per_unit = body.rpm_per_unit;
+      else if (method === "DELETE") state.tests = state.tests.filter((t) => t.id !== m[2]);
+      else if (method === "POST") {
+        if (!body.metrics) return problem(422, "invalid_value", "no result of a known tool", { field: "file", remedy: "Send the summary of k6, or a result of vegeta, Locust, JMeter or wrk." });
+        state.tests.push({ id: `ldt_${state.tests.length + 1}`, tool: "k6", file: query.get("file"), units: Number(query.get("units")), ran_at: iso(berlin("13:30")), imported_at: iso(now), by: "operator", notes: [], points: [] });
+        return ok({ test: state.tests.at(-1), measured: told(), applied: false }, 201);
+      }
+      return method === "DELETE" ? ok(null, 204) : m[2] ? ok(told()) : ok({ site: m[1], now: iso(now), items: state.tests, measured: told(), changes: [] });
+    }
     if (is("GET", /^\/v1\/sources$/)) {
       return ok({ now: iso(now), items: sources[state.sources], traffic: state.sources === "bad" ? [{ site: "nordlicht", kind: "prometheus", state: "waiting", sentence: "Prometheus does not answer since 14:02.", last_minute: iso(berlin("14:01")), error: "connection refused" }] : [] });
     }

@@ -99,7 +99,7 @@ test("capacity by number says what it comes to, and is saved in the API's units"
     assert.equal(await sum.innerText(), "6 units × 200 requests a minute = 1,200 a minute (20 a second)");
     await page.getByLabel("Units serving now").fill("7");
     assert.equal(await sum.innerText(), "7 units × 200 requests a minute = 1,400 a minute (23.3 a second)");
-    assert.equal(await page.locator(".formsaid").innerText(), "Unsaved changes.");
+    assert.equal(await page.locator("form .formsaid").innerText(), "Unsaved changes.");
     await page.getByLabel("Never more than").fill("3");
     await page.getByRole("button", { name: "Save capacity" }).click();
     await page.locator(".fielderror:visible").waitFor();
@@ -115,6 +115,27 @@ test("capacity by number says what it comes to, and is saved in the API's units"
     assert.equal("capacity_rpm" in capacity, false);
     await page.getByLabel("One unit serves").fill("");
     assert.equal(await sum.innerText(), "Enter both, and the capacity stands here.");
+  }));
+
+test("a load test is read, proposes a figure, and is taken over on request only", () =>
+  at("capacity", { expect: ["422"] }, async (page, server) => {
+    const file = page.getByLabel("Result of a load test");
+    await file.setInputFiles({ name: "notes.json", mimeType: "application/json", buffer: Buffer.from("{}") });
+    await page.getByText("No result of a known tool. Send the summary of k6").waitFor();
+    await page.getByLabel("Units that served during the test").fill("10");
+    await file.setInputFiles({ name: "summary.json", mimeType: "application/json", buffer: Buffer.from('{"metrics":{}}') });
+    await page.getByText("Tested up to 10 units; beyond that we do not guess.").waitFor();
+    assert.equal(await page.locator("section:has(#loadtest-h) tbody tr").count(), 2, "nothing is shown beyond what was tested");
+    assert.equal(server.served.desk.sites[0].capacity.rpm_per_unit, 200);
+    await axe(page);
+    await page.setViewportSize({ width: 320, height: 700 });
+    assert.equal(await overflow(page), 0, "320 px");
+    await page.getByRole("button", { name: "Use this figure" }).click();
+    await page.getByText("Taken over. The next forecast uses it.").waitFor();
+    assert.equal(server.served.desk.sites[0].capacity.rpm_per_unit, 230);
+    assert.equal(await page.getByLabel("One unit serves").inputValue(), "230");
+    await page.getByRole("button", { name: "Remove summary.json" }).click();
+    await page.getByText("summary.json (k6)").waitFor({ state: "detached" });
   }));
 
 test("the site is in the address; another one fills the form", () =>

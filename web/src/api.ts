@@ -64,3 +64,8 @@ export function put<T>(path: string, body: unknown): Promise<T> {
 export function del<T>(path: string): Promise<T> {
   return send("DELETE", path, undefined);
 }
+
+// upload sends a file as it is; what it holds the server finds out.
+export function upload<T>(path: string, file: Blob): Promise<T> {
+  return request<T>(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+}

@@ -2,6 +2,7 @@ import { get, put } from "./api";
 import { h, patch } from "./element";
 import { grouped } from "./number";
 import { Form, type Values } from "./setupform";
+import { LoadTests } from "./setuploadtest";
 import type { FullSite, Setting, Tab } from "./setuppage";
 import { noSite, SiteChoice } from "./setupsite";
 import { withoutNull } from "./setupsites";
@@ -9,11 +10,16 @@ import { withoutNull } from "./setupsites";
 // CapacityTab: what a site can serve, how fast more of it comes, and what being wrong costs.
 export class CapacityTab implements Tab {
   readonly element = h("div", { class: "parts" });
-  private readonly choice = new SiteChoice((site) => this.fill(site));
+  private readonly choice = new SiteChoice((site) => void this.fill(site));
   private readonly sum = h("p", { class: "sum", role: "status" });
   private readonly form: Form;
   private readonly card: HTMLElement;
   private readonly none = noSite();
+  private readonly tests = new LoadTests(async () => {
+    if (!this.site) return;
+    this.site = await get<FullSite>(`/v1/sites/${encodeURIComponent(this.site.slug)}`);
+    this.form.fill(values(this.site));
+  });
   private site: FullSite | null = null;
   private setting: Setting | null = null;
 
@@ -63,7 +69,7 @@ export class CapacityTab implements Tab {
     );
     this.form.onInput = (v) => this.say(v);
     this.card = h("section", { class: "card", "aria-labelledby": "capacity-h" }, h("h2", { id: "capacity-h" }, "What it can take"), this.form.element);
-    this.element.append(this.choice.element, this.none, this.card);
+    this.element.append(this.choice.element, this.none, this.card, this.tests.element);
   }
 
   async load(s: Setting): Promise<void> {
@@ -71,12 +77,13 @@ export class CapacityTab implements Tab {
     const site = this.choice.of(s);
     this.none.hidden = site !== null;
     this.card.hidden = site === null;
-    if (site && site.slug !== this.site?.slug) this.fill(site);
+    if (site && site.slug !== this.site?.slug) await this.fill(site);
   }
 
-  private fill(site: FullSite): void {
+  private async fill(site: FullSite): Promise<void> {
     this.site = site;
     this.form.fill(values(site));
+    if (this.setting) await this.tests.load(site.slug, site.capacity.units, this.setting);
   }
 
   private say(v: Values): void {
