@@ -97,8 +97,7 @@ func raw(t *testing.T, handle func(net.Conn)) string {
 }
 
 // A status decides, whatever becomes of the body after it: reset in the middle, or a byte now and then for ever, it was
-// accepted. A head that never ends is no answer and is tried again. Fails when: post fails on a body it cannot read whole, or
-// waits for its end.
+// accepted. A head that never ends is no answer and is tried again. Fails when: post fails on a body it cannot read whole.
 func TestAnswersThatBreakOff(t *testing.T) {
 	b := newBench(t, func(c *notify.Config) { c.Allow, c.Timeout = loopback, 500*time.Millisecond })
 	drip := func(c net.Conn, head string) {
