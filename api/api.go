@@ -60,9 +60,10 @@ type Config struct {
 	TrafficSources func(now time.Time) []TrafficSource
 	// Ladder says where the rungs of a site stand (risk.Ladder), Admit how many it can let in (risk.Admit), Windows
 	// when a floor should stand above the least (capacity.Windows). nil: those routes are not answered here.
-	Ladder  func(site surgecast.Site, f *surgecast.SiteForecast, rungs []surgecast.Rung, now time.Time) []surgecast.RungState
-	Admit   func(f *surgecast.SiteForecast, requestsPerVisitor, visitMinutes, requestsPerRecipient float64, windowMinutes int, now time.Time) surgecast.Admission
-	Windows func(plan []surgecast.Step, least int, lead time.Duration, now time.Time) []surgecast.Window
+	Ladder    func(site surgecast.Site, f *surgecast.SiteForecast, rungs []surgecast.Rung, now time.Time) []surgecast.RungState
+	Admit     func(f *surgecast.SiteForecast, requestsPerVisitor, visitMinutes, requestsPerRecipient float64, windowMinutes int, now time.Time) surgecast.Admission
+	Windows   func(plan []surgecast.Step, least int, lead time.Duration, now time.Time) []surgecast.Window
+	LoadTests LoadTests // nil: load tests and rehearsals are not answered here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
 	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
 

@@ -102,9 +102,12 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		"PUT /v1/status/{site}":               `{"shown":true}`,
 		"PUT /v1/sites/{site}/ladder":         `{"rungs":[]}`,
 		"POST /v1/sites/{site}/share":         `{"hours":1}`,
-		"PUT /v1/events/{id}":                 `{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}`,
-		"POST /v1/sites/{site}/what-if":       `{"events":[{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}]}`,
-		"PUT /v1/webhooks/{id}":               `{"url":"https://attacker.example/"}`,
+		"POST /v1/sites/{site}/load-tests":    `{}`,
+
+		"POST /v1/sites/{site}/load-tests/apply": `{"rpm_per_unit":1}`,
+		"PUT /v1/events/{id}":                    `{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}`,
+		"POST /v1/sites/{site}/what-if":          `{"events":[{"kind":"push","starts_at":"2026-09-14T20:00:00Z"}]}`,
+		"PUT /v1/webhooks/{id}":                  `{"url":"https://attacker.example/"}`,
 	}
 	param := regexp.MustCompile(`\{\w+\}`)
 	var tried int
@@ -121,6 +124,8 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 					return "mine"
 				case p == "{topic}":
 					return "concert"
+				case strings.HasSuffix(path, "/load-tests/{id}"):
+					return "ldt_1"
 				case strings.HasPrefix(path, "/v1/surges"):
 					return "srg_1"
 				case strings.HasPrefix(path, "/v1/events"):

@@ -50,6 +50,8 @@ type fakeStore struct {
 	gaps       []surgecast.SourceGap
 	queries    int
 	events     []surgecast.PlannedEvent
+	loadTests  []surgecast.LoadTest
+	measured   []surgecast.CapacityChange
 }
 
 func newFakeStore() *fakeStore {

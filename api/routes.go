@@ -83,6 +83,7 @@ func (s *Server) routes() {
 	s.ladderRoutes()
 	s.scheduleRoutes()
 	s.admissionRoutes()
+	s.loadTestRoutes()
 
 	s.finishSpec()
 	s.healthRoutes()

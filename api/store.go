@@ -48,6 +48,7 @@ type Store interface {
 	Forecasts(ctx context.Context, siteID int64, segment string, from, to time.Time) ([]surgecast.SiteForecast, error)
 
 	EventStore
+	LoadTestStore
 
 	Surges(ctx context.Context, account int64, f surgecast.SurgeFilter, p surgecast.Page) ([]surgecast.Surge, string, error)
 	AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error

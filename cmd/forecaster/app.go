@@ -90,6 +90,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Ladder:         risk.Ladder,
 		TrafficSources: a.trafficSources,
 		Admit:          risk.Admit,
+		LoadTests:      loadTests{},
 		Windows:        capacity.Windows,
 		SealSecret:     func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 		OpenSecret:     func(sealed []byte) ([]byte, error) { return notify.Open(a.key, sealed) },

@@ -43,6 +43,7 @@ type cli struct {
 	Site     siteCmd     `cmd:"" help:"Add, list, show and remove sites."`
 	Topic    topicCmd    `cmd:"" help:"Add, list, show, link and remove topics."`
 	Event    eventCmd    `cmd:"" help:"Plan, list and remove events that will bring visits: newsletters, sales, on-sales."`
+	Rehearse rehearseCmd `cmd:"" help:"Load tests: write the forecast as one, import what one measured."`
 	Key      keyCmd      `cmd:"" help:"Create, list and remove API keys."`
 	Verify   verifyCmd   `cmd:"" name:"verify-scaler" help:"Play KEDA and the HPA against a scaler endpoint and say which rules it keeps."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
