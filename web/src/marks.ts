@@ -75,6 +75,7 @@ export class Marks {
     const by = h<HTMLInputElement>("input", { id: "mark-by", type: "text", maxlength: 100, autocomplete: "name", value: myName() });
     const note = h<HTMLInputElement>("input", { id: "mark-note", type: "text", maxlength: 500, autocomplete: "off" });
     dialog(
+      this.element,
       `I have it: ${m.name}`,
       [
         h("p", { class: "note" }, "Everyone sees who has it. It clears by itself when the site recovers, or when the chance has risen by half."),
@@ -97,6 +98,7 @@ export class Marks {
     const m = this.shown;
     if (!m) return;
     dialog(
+      this.element,
       `${m.takenBy} has ${m.name}`,
       [h("p", {}, m.takenNote || "No note."), h("p", { class: "note" }, "It clears by itself when the site recovers, or when the chance has risen by half.")],
       [["Undo: nobody has it", "Taking it back…", async () => {
@@ -116,6 +118,7 @@ export class Marks {
       this.now({ mutedUntil: mark.until });
     };
     dialog(
+      this.element,
       `Mute ${m.name}`,
       [
         h(
@@ -138,6 +141,7 @@ export class Marks {
     const m = this.shown;
     if (!m) return;
     dialog(
+      this.element,
       `Messages about ${m.name} are muted`,
       [h("p", {}, "Until ", timeElement(instant(m.mutedUntil), m.now, m.zone), ". The autoscaler is not.")],
       [["Undo: send messages", "Sending again…", async () => {
@@ -155,7 +159,7 @@ function path(surge: string, what: string): string {
 type Choice = [string, string, () => Promise<void>];
 
 // dialog asks one thing; Escape and Cancel leave everything as it is, and the focus goes back to where it was.
-function dialog(title: string, body: Node[], choices: Choice[]): void {
+function dialog(home: HTMLElement, title: string, body: Node[], choices: Choice[]): void {
   const words = h("p", { class: "failed", role: "alert" });
   const before = document.activeElement as HTMLElement | null;
   const buttons = choices.map(([label], i) => h<HTMLButtonElement>("button", { type: "submit", class: choices.length === 1 ? "main" : null, value: String(i) }, label));
@@ -191,7 +195,9 @@ function dialog(title: string, body: Node[], choices: Choice[]): void {
   );
   d.addEventListener("close", () => {
     d.remove();
+    // The button that opened it may be another one by now: its neighbour has the focus then.
     if (before?.isConnected) before.focus();
+    else home.querySelector("button")?.focus();
   });
   document.body.append(d);
   d.showModal();
