@@ -164,9 +164,11 @@ func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
 		return b, nil
 	}
 	b.Units, b.Reason = f.Recommendation.Units, f.Recommendation.Reason
-	b.ExpectedRPS = Number(f.Recommendation.DemandRPM / 60)
-	if math.IsNaN(f.Recommendation.DemandRPM) {
-		b.ExpectedRPS = Number(float64(b.Units) * perUnit(c) / 60)
+	b.ExpectedRPS = Number(float64(b.Units) * perUnit(c) / 60)
+	// The finer number, where it is the one that asked for these units. Otherwise a cap, a floor on its way down or mode
+	// advise decided, and a trigger that reads requests a second must be held by them like one that reads units.
+	if d := f.Recommendation.DemandRPM; st.site.Mode == surgecast.ModeAct && math.Ceil(d/perUnit(c)-1e-9) == float64(b.Units) {
+		b.ExpectedRPS = Number(d / 60)
 	}
 	if b.Stale {
 		b.Reason = "stale"
