@@ -68,5 +68,6 @@ function driver(d: Driver): (Node | string)[] {
   const [low, high] = [d.share_low ?? null, d.share_high ?? null];
   if (low === null || high === null) return [`${d.source} ${percent(d.share)} %`];
   if (high - low > 0.3) return [`${d.source}: cannot tell`];
-  return [`${d.source} ${percent(d.share)} % (${percent(low)}–${percent(high)})`];
+  const doubling = d.doubling_minutes ? `, ×2 in ${Math.round(d.doubling_minutes)} min` : "";
+  return [`${d.source} ${percent(d.share)} % (${percent(low)}–${percent(high)})${doubling}`];
 }

@@ -116,6 +116,7 @@ export interface Driver {
   share: number | null;
   share_low?: number | null;
   share_high?: number | null;
+  doubling_minutes?: number | null;
 }
 
 export interface Risk {

@@ -573,9 +573,9 @@ function size(a: WhatIf): HTMLElement[] {
     h(
       "p",
       { class: "size" },
-      s.visits !== null && s.visits > 0 ? h("strong", {}, `About ${n(s.visits * (a.asked ?? []).length, 0)} requests in all`) : null,
+      s.visits !== null && s.visits > 0 ? h("strong", {}, `About ${n(s.visits * (a.asked ?? []).length, 0)} requests in all${(a.asked ?? []).length > 1 ? `, ${n(s.visits, 0)} a wave` : ""}`) : null,
       s.visits !== null && s.visits > 0 && s.visits_low !== null && s.visits_high !== null && (a.asked ?? []).length === 1 ? ` (${n(s.visits_low, -1)}–${n(s.visits_high, 1)} in 16 of 20 such cases). ` : s.visits ? ". " : null,
-      s.basis,
+      (a.asked ?? []).length > 1 ? `Each wave: ${s.basis.charAt(0).toLowerCase()}${s.basis.slice(1)}` : s.basis,
     ),
   );
 }
