@@ -3,7 +3,7 @@
 -- +goose Up
 ALTER TABLE load_test
     ADD COLUMN file        text NOT NULL DEFAULT '',
-    ADD COLUMN imported_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN imported_at timestamptz NOT NULL DEFAULT 'epoch',
     ADD COLUMN imported_by text NOT NULL DEFAULT '',
     ADD COLUMN notes       text[] NOT NULL DEFAULT '{}' CHECK (cardinality(notes) <= 50),
     ADD COLUMN concurrency double precision[] NOT NULL DEFAULT '{}', -- NaN: the tool did not report it
