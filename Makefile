@@ -24,7 +24,7 @@ RESULTS  := $(CACHE)/results
 TESTPG   := $(CACHE)/testpg
 TESTSUM  := $(CACHE)/testsum
 
-.PHONY: help demo build web test test-go test-web test-tools lint bench fuzz accuracy notebooks cross clean distclean setup need-go
+.PHONY: help demo build web test test-go test-web test-tools test-keda lint bench fuzz accuracy notebooks cross clean distclean setup need-go
 .NOTPARALLEL:
 
 help: ## this list
@@ -56,6 +56,12 @@ test-go: need-go $(TESTPG) $(TESTSUM)
 
 test-tools: need-go $(TESTSUM)
 	@$(TESTSUM) -into $(RESULTS) -suite tools -- $(GO) -C tools test -json ./...
+
+# Not part of test: KEDA brings some 2,500 packages, which take many minutes to compile the first time.
+test-keda: need-go ## KEDA's own scalers read the service through a surge and its failures; downloads KEDA
+	@if ! $(GO) -C tools/kedatest mod download github.com/kedacore/keda/v2 >/dev/null 2>&1; then \
+	  echo "test-keda: skipped: the module github.com/kedacore/keda/v2 cannot be had (no network, and not in the module cache)"; \
+	else $(GO) -C tools/kedatest test -vet=off -count=1 -timeout 10m -v . | grep -v '^=== '; fi
 
 test-web: $(TESTSUM) build
 	@if [ ! -d web/node_modules ] || ! command -v node >/dev/null; then \
