@@ -60,6 +60,12 @@ func Measure(p surgecast.CapacityProfile, tests []surgecast.LoadTest, seed uint6
 		switch {
 		case err == nil:
 			m.Curve, m.PeakUnits, m.TestedMax = &c, peak, c.TestedMax
+			for i, q := range c.Points {
+				// A fit averages the noise of tests, not how coarse their steps were: no interval is narrower than the
+				// two steps each number of units was read between.
+				read := m.Levels[slices.IndexFunc(m.Levels, func(l surgecast.MeasuredLevel) bool { return float64(l.Units) == q[0] })].Interval
+				c.Intervals[i] = [2]float64{min(c.Intervals[i][0], read[0]), max(c.Intervals[i][1], read[1])}
+			}
 		case !errors.Is(err, capacity.ErrNoCurve):
 			m.Sentences = append(m.Sentences, "No curve: "+err.Error()+".")
 		}

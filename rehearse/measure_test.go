@@ -152,6 +152,10 @@ func TestTwoNumbersOfUnits(t *testing.T) {
 	if m.Curve == nil || m.Curve.Fitted || !near(m.RPMPerUnit, law(8)/8, 1e-9) {
 		t.Fatalf("%v, curve %+v", m.RPMPerUnit, m.Curve)
 	}
+	// The knee was read between two steps, 1/1.125 and 1.25/1.125 of it: so wide is the interval.
+	if lo, hi := m.Interval[0]/m.RPMPerUnit, m.Interval[1]/m.RPMPerUnit; !near(lo, 1/1.125, 1e-9) || !near(hi, 1.25/1.125, 1e-9) {
+		t.Errorf("interval %v of %v", m.Interval, m.RPMPerUnit)
+	}
 	said := strings.Join(m.Sentences, "\n")
 	for _, want := range []string{"Tested up to 8 units; beyond that we do not guess.", "12 units are configured: test with as many.", "straight lines"} {
 		if !strings.Contains(said, want) {
