@@ -55,6 +55,7 @@ type SiteForecast struct {
 	State          State
 	Verdict        Verdict
 	Degraded       []string // inputs that were missing, e.g. "mentions"
+	Drivers        []Driver // what the traffic goes along with, largest share first; nil: talk was not weighed. Not part of Hash
 
 	// Fed is what the model was given since the previous row, oldest first: a restart steps the last
 	// snapshot through these and stands exactly where the stopped process stood.
@@ -63,6 +64,16 @@ type SiteForecast struct {
 	ModelVersion string
 	PrevHash     []byte // Hash of the row before of the same site and segment; nil for the first
 	Hash         []byte
+}
+
+// Driver is one thing a site's traffic goes along with now: a class of sources, or what is usual.
+type Driver struct {
+	Name            string  `json:"name"`
+	Share           float64 `json:"share"` // of the visits now
+	Low             float64 `json:"low"`   // central 80 %; wider than .3: its part cannot be told
+	High            float64 `json:"high"`
+	DoublingMinutes float64 `json:"doubling_minutes,omitempty"` // of its mentions; 0: no growth that can be told from noise
+	Decay           string  `json:"decay,omitempty"`            // after a peak: news, viral or word_of_mouth; empty: no peak or none of them
 }
 
 // TimeToBreachLevels are the probabilities at which time to breach is kept.

@@ -60,8 +60,12 @@ type BreachTime struct {
 
 // Driver is what part of the traffic goes along with what.
 type Driver struct {
-	Source string `json:"source"`
-	Share  Number `json:"share"`
+	Source          string `json:"source"`
+	Share           Number `json:"share" doc:"Of the visits now"`
+	ShareLow        Number `json:"share_low" doc:"Central 80 %; a band wider than 0.3 means: cannot tell"`
+	ShareHigh       Number `json:"share_high"`
+	DoublingMinutes Number `json:"doubling_minutes" doc:"In which its mentions double; null: no growth that can be told from noise"`
+	Decay           string `json:"decay,omitempty" doc:"How its mentions fall after a peak: news, viral or word_of_mouth"`
 }
 
 // SurgeHead is the open episode.
@@ -140,6 +144,9 @@ func (s *Server) riskBody(st standing, f *surgecast.SiteForecast, segment string
 	b.ActBy, b.ActByReason, b.LateBySeconds = maybe(f.ActBy), f.ActByReason, f.LateBySeconds
 	b.PeakDotsRPM, b.BreachDotsMinutes = rates(f.PeakDotsRPM), numbers(f.BreachDotsMinutes)
 	b.Degraded = append(b.Degraded, f.Degraded...)
+	for _, d := range f.Drivers {
+		b.Drivers = append(b.Drivers, Driver{d.Name, Number(d.Share), Number(d.Low), Number(d.High), Number(unknownIfZero(d.DoublingMinutes)), d.Decay})
+	}
 	return b
 }
 

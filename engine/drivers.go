@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
+
 	"surgecast"
 	"surgecast/model"
 	"surgecast/risk"
@@ -43,21 +46,59 @@ func drivers() []model.Driver {
 	return out
 }
 
-// driver names what brings most of the traffic, when the band allows it.
-func (t *track) driver() *risk.Driver {
-	if t.series.SignalValue() > 1 {
-		return nil // the forecast is better without the talk: it goes along with the visits, it does not bring them
-	}
-	t.shares = t.series.Shares(t.shares)
-	best := -1
-	for i, s := range t.shares {
-		if s.Share >= .1 && (best < 0 || s.Share > t.shares[best].Share) {
-			best = i
-		}
-	}
-	if best < 0 {
+// told is what the traffic goes along with now, largest share first: every class that was heard of and brings at
+// least a hundredth, and what is usual. Nil when the forecast is better without the talk, which then goes along with
+// the visits and does not bring them.
+func (t *track) told() []surgecast.Driver {
+	if !t.series.Talked() || t.series.SignalValue() > 1 {
 		return nil
 	}
-	s := t.shares[best]
-	return &risk.Driver{Name: classes[best].name, Share: s.Share, Low: s.Low, High: s.High}
+	t.shares = t.series.Shares(t.shares)
+	rest := surgecast.Driver{Name: usualTraffic, Share: 1, Low: 1, High: 1}
+	out := []surgecast.Driver{}
+	for i, s := range t.shares {
+		said := t.series.Said(i)
+		if said == nil || s.Share < .01 {
+			continue
+		}
+		d := surgecast.Driver{Name: classes[i].name, Share: s.Share, Low: s.Low, High: s.High}
+		if minutes, ok := said.Doubling(); ok {
+			d.DoublingMinutes = minutes
+		} else if class, _ := said.DecayClass(); class != model.DecayUnknown {
+			d.Decay = decayWords[class]
+		}
+		rest.Share, rest.Low, rest.High = rest.Share-s.Share, rest.Low-s.High, rest.High-s.Low
+		out = append(out, d)
+	}
+	rest.Share, rest.Low, rest.High = max(rest.Share, 0), max(rest.Low, 0), max(rest.High, 0)
+	out = append(out, rest)
+	slices.SortStableFunc(out, func(a, b surgecast.Driver) int { return cmp.Compare(b.Share, a.Share) })
+	return out
+}
+
+const usualTraffic = "Usual traffic"
+
+// decayWords are the stable codes of the classes of decay.
+var decayWords = map[model.Decay]string{
+	model.DecayNews: risk.DecayNews, model.DecayViral: risk.DecayViral, model.DecayWordOfMouth: risk.DecayWordOfMouth,
+}
+
+// drives picks from what was told the one that brings most of the traffic, and those that cannot be told apart: they
+// rose together, so each could be the cause and the bands of both are wide.
+func drives(told []surgecast.Driver) (one *risk.Driver, unclear []string) {
+	for _, d := range told {
+		if d.Name == usualTraffic || d.Share < .1 {
+			continue
+		}
+		if d.High-d.Low > risk.WidestBand {
+			unclear = append(unclear, d.Name)
+		}
+		if one == nil {
+			one = &risk.Driver{Name: d.Name, Share: d.Share, Low: d.Low, High: d.High, DoublingMinutes: d.DoublingMinutes, Decay: d.Decay}
+		}
+	}
+	if len(unclear) < 2 {
+		unclear = nil
+	}
+	return one, unclear
 }

@@ -114,6 +114,9 @@ func (t *track) forecast(now time.Time) surgecast.SiteForecast {
 	if len(f.ProfileRPM) > 0 {
 		t.run.Usual = f.ProfileRPM[0]
 	}
+	if t.key.segment == surgecast.TotalSegment {
+		f.Drivers = t.told()
+	}
 	if t.complaint() && t.series.Talked() {
 		f.Degraded = append(f.Degraded, "mentions")
 	}
@@ -224,11 +227,11 @@ func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
 		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, WatchUntil: j.Load.WatchUntil(), KeptUnits: f.Recommendation.Units,
 	}
 	if t.key.segment == surgecast.TotalSegment {
-		fa.Driver = t.driver()
+		fa.Driver, fa.CannotTellWhich = drives(f.Drivers)
 		if p := t.nextPlanned(now); p != nil {
 			fa.Planned = &risk.Planned{What: p.Kind.Word(), At: p.StartsAt, Until: p.EndsAt}
 		}
-		fa.SocialAddsNothing = t.days() >= 7 && t.series.Talked() && t.series.SignalValue() >= 1
+		fa.SocialAddsNothing = t.days() >= 7 && t.series.SignalAddsNothing()
 	}
 	return fa
 }

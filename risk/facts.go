@@ -60,8 +60,21 @@ type Planned struct {
 type Driver struct {
 	Name      string // "Reddit", "your newsletter"
 	Share     float64
-	Low, High float64 // wider than .3: it is not named
+	Low, High float64 // wider than WidestBand: it is not named
+
+	DoublingMinutes float64 // of its mentions; 0: they do not grow
+	Decay           string  // how they fall after a peak, one of the codes below; empty: not known
 }
+
+// WidestBand is how wide the band of a share may be for its driver to be named.
+const WidestBand = .3
+
+// How talk falls after a peak (Crane & Sornette 2008).
+const (
+	DecayNews        = "news"          // faster than t^-1: a flash that nobody passes on
+	DecayViral       = "viral"         // passed on after a push
+	DecayWordOfMouth = "word_of_mouth" // slow ramp and slow fall
+)
 
 // FirstRun is what an installation says that watches nothing yet. The two offers in it are buttons.
 const FirstRun = "Nothing is watched yet. Watch my site (2 minutes) or Play a simulated surge (10 seconds)."

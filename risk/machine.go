@@ -31,8 +31,8 @@ type Machine struct {
 	Full      uint8           `json:"full"`  // … the minute was saturated near capacity
 	LowSince  time.Time       `json:"low_since"`
 	QuietFrom time.Time       `json:"quiet_from"` // the risk alone has been low since, whatever the traffic
-	Mark      float64         `json:"mark"`   // risk at which the last alert ended: a new one needs half as much again
-	Before    surgecast.State `json:"before"` // state before cannot_tell
+	Mark      float64         `json:"mark"`       // risk at which the last alert ended: a new one needs half as much again
+	Before    surgecast.State `json:"before"`     // state before cannot_tell
 	BlindFrom time.Time       `json:"blind_from"`
 }
 

@@ -279,12 +279,39 @@ func aboutMoney(x float64, currency string) string {
 // driver is "Reddit drives it: 45 % of traffic (35–55)." A band wider than 30 points names nobody.
 func (s *sentences) driver() string {
 	d := s.Driver
-	if d == nil || d.Name == "" || !(d.Share > 0) || d.High-d.Low > .3 || len(s.CannotTellWhich) > 0 {
+	if d == nil || d.Name == "" || !(d.Share > 0) || d.High-d.Low > WidestBand || len(s.CannotTellWhich) > 0 {
 		return ""
 	}
 	whole := func(x float64) string { return grouped(min(max(x, 1), 99)) }
 	return capital(d.Name) + " drives it: " + whole(5*math.Round(d.Share*20)) + " % of traffic (" +
-		whole(math.Floor(d.Low*100+1e-9)) + "–" + whole(math.Ceil(d.High*100-1e-9)) + ")."
+		whole(math.Floor(d.Low*100+1e-9)) + "–" + whole(math.Ceil(d.High*100-1e-9)) + ")" + doubling(d.DoublingMinutes) + "."
+}
+
+// doubling is ", ×2 in 9 min"; nothing beyond a day, which is no growth anyone acts on.
+func doubling(minutes float64) string {
+	switch {
+	case !(minutes > 0) || minutes > 1440:
+		return ""
+	case minutes < 90:
+		return ", ×2 in " + grouped(max(math.Round(minutes), 1)) + " min"
+	}
+	return ", ×2 in " + grouped(math.Round(minutes/60)) + " h"
+}
+
+// fading is what the fall of the driver's talk says of what comes.
+func (s *sentences) fading() string {
+	if s.driver() == "" {
+		return ""
+	}
+	switch s.Driver.Decay {
+	case DecayNews:
+		return "talk fades quickly, as after a news flash."
+	case DecayViral:
+		return "talk fades slowly: people pass it on."
+	case DecayWordOfMouth:
+		return "talk hardly fades: it goes by word of mouth."
+	}
+	return ""
 }
 
 func (s *sentences) alertPast() {
@@ -564,6 +591,9 @@ func (s *sentences) caveats() {
 		}
 		if s.v.State == surgecast.StateAlert && s.driver() != "" && !strings.Contains(s.v.Sentence, s.driver()) {
 			add(s.driver())
+		}
+		if f := s.fading(); f != "" {
+			add(capital(s.Driver.Name) + ": " + f)
 		}
 		if s.v.State == surgecast.StateCalm && known(s.fc) && s.fc.ActByReason == ReasonNotExpected {
 			day := showChance(At(s.fc.HorizonMinutes, s.fc.Risk, 1440), nil, 0)

@@ -382,3 +382,28 @@ func TestCaveats(t *testing.T) {
 		t.Errorf("caveats\n got %q\nwant %q", got, want)
 	}
 }
+
+// Growth and decay of what drives the traffic stand in its sentence and in its caveat; a band too wide names nobody,
+// and two that cannot be told apart are named as such.
+//
+// Fails when: driver leaves out doubling, or fading asks for no driver.
+func TestDriversInWords(t *testing.T) {
+	f := alertFacts()
+	f.Driver = &Driver{Name: "Reddit", Share: .44, Low: .35, High: .55, DoublingMinutes: 9.2}
+	all := func() string { v := Say(f); return v.Sentence + " " + strings.Join(v.Caveats, " ") }
+	if got := all(); !strings.Contains(got, "Reddit drives it: 45 % of traffic (35–55), ×2 in 9 min.") {
+		t.Errorf("growth is not said: %s", got)
+	}
+	f.Driver.DoublingMinutes, f.Driver.Decay = 0, DecayNews
+	if got := all(); !strings.Contains(got, "Reddit: talk fades quickly, as after a news flash.") || strings.Contains(got, "×2") {
+		t.Errorf("decay is not said: %s", got)
+	}
+	f.Driver.High = .7
+	if got := all(); strings.Contains(got, "Reddit") {
+		t.Errorf("named with a band of 35 points: %s", got)
+	}
+	f.CannotTellWhich = []string{"Reddit", "News coverage"}
+	if got := all(); !strings.Contains(got, "Cannot tell whether Reddit or News coverage drives this") {
+		t.Errorf("what cannot be told is not said: %s", got)
+	}
+}

@@ -21,11 +21,11 @@ const forecastColumns = `site_id, segment, origin, id, issued_at, valid_until, s
 	profile_step_minutes, profile_rpm, peak_dots_rpm, breach_dots_minutes, time_to_breach_minutes, act_by, act_by_reason, late_by_seconds,
 	demand_rpm, capacity_rpm, units, rpm_per_unit, lead_time_p95_seconds, sustain_minutes, cost_lost_request, cost_idle_unit_hour, alpha,
 	recommendation, state, verdict, degraded, fed_minute, fed_value, fed_bound, fed_signal_count, fed_signals, fed_plans,
-	model_version, prev_hash, hash`
+	model_version, prev_hash, hash, drivers`
 
 const insertForecastSQL = `INSERT INTO site_forecast (` + forecastColumns + `) VALUES
 	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
-	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)`
+	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46)`
 
 // number is a float64 in JSON that may be NaN or infinite, which JSON's own numbers cannot be.
 type number float64
@@ -148,6 +148,12 @@ func forecastArgs(f *surgecast.SiteForecast) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var drivers []byte
+	if f.Drivers != nil {
+		if drivers, err = json.Marshal(f.Drivers); err != nil {
+			return nil, err
+		}
+	}
 	return []any{
 		f.SiteID, f.Segment, f.Origin, f.ID, f.IssuedAt, f.ValidUntil, f.StepSeconds,
 		orEmpty(f.LeadMinutes), orEmpty(f.Levels), orEmpty(flat(f.QuantilesRPM)), orEmpty(f.HorizonMinutes), orEmpty(flat(f.MaxQuantilesRPM)),
@@ -155,14 +161,14 @@ func forecastArgs(f *surgecast.SiteForecast) ([]any, error) {
 		orNull(f.ActBy), f.ActByReason, f.LateBySeconds,
 		f.DemandRPM, f.CapacityRPM, f.Units, f.RPMPerUnit, f.LeadTimeP95Seconds, f.SustainMinutes, f.CostLostRequest, f.CostIdleUnitHour, f.Alpha,
 		recommendation, f.State, verdict, f.Degraded, fedAt, fedValue, fedBound, fedCount, fedSignals, plans,
-		f.ModelVersion, f.PrevHash, f.Hash,
+		f.ModelVersion, f.PrevHash, f.Hash, drivers,
 	}, nil
 }
 
 func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) {
 	var quantiles, maxima, grid, fedValue, fedSignals []float64
 	var actBy *time.Time
-	var recommendation, verdict, plans []byte
+	var recommendation, verdict, plans, drivers []byte
 	var fedAt []time.Time
 	var fedBound []bool
 	var fedCount []int32
@@ -172,7 +178,7 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 		&actBy, &f.ActByReason, &f.LateBySeconds,
 		&f.DemandRPM, &f.CapacityRPM, &f.Units, &f.RPMPerUnit, &f.LeadTimeP95Seconds, &f.SustainMinutes, &f.CostLostRequest, &f.CostIdleUnitHour, &f.Alpha,
 		&recommendation, &f.State, &verdict, &f.Degraded, &fedAt, &fedValue, &fedBound, &fedCount, &fedSignals, &plans,
-		&f.ModelVersion, &f.PrevHash, &f.Hash)
+		&f.ModelVersion, &f.PrevHash, &f.Hash, &drivers)
 	if err != nil {
 		return f, err
 	}
@@ -185,6 +191,11 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 	}
 	if err := json.Unmarshal(verdict, &f.Verdict); err != nil {
 		return f, fmt.Errorf("verdict of forecast %s: %w", f.ID, err)
+	}
+	if len(drivers) > 0 {
+		if err := json.Unmarshal(drivers, &f.Drivers); err != nil {
+			return f, fmt.Errorf("drivers of forecast %s: %w", f.ID, err)
+		}
 	}
 	for i, at := range fedAt {
 		fed := surgecast.Fed{Minute: at.UTC(), Value: fedValue[i], Bound: fedBound[i]}

@@ -213,7 +213,7 @@ func (r ratio) long() string { return fmt.Sprintf("%.3f [%.3f, %.3f]", r.Value, 
 func (p *report) capacityCosts(o *paper) {
 	o.say("\n## What capacity costs\n")
 	o.say("Every %d minutes a capacity is chosen for the hour that begins %d minutes later. Cost: what was kept, plus c times what the highest demand of that hour was above it; "+
-		"the figure is that sum over the least that could have met it (the highest demand itself), so 1 is perfect foresight; geometric mean over the series of a set. "+
+		"the figure is that sum over the least that could have met it (the highest demand itself), so 1 is perfect foresight; geometric mean over the series of a set. Decision 0010 sums decisions of every 5 minutes and every form of a rule with the best factor found afterwards: its figures are another accounting and do not stand beside these. "+
 		"Ours keeps the quantile c/(c+1) of the highest demand, the rules what they always keep. *Over* is how often more came than ours kept, and how often that quantile promises.\n", decideEvery, serveAfter)
 	head := []string{"set", "c", "ours", "over, promised"}
 	for _, r := range rivals {
