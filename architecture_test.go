@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"risk":            {".", "model", "capacity"},
 	"engine":          {".", "model", "risk", "capacity"},
 	"review":          {".", "model", "risk", "capacity"},
+	"rehearse":        {".", "capacity"},
 	"examples":        {}, // programs to copy: they use nothing of ours
 	"notify":          {"."},
 	"api":             {".", "api/externalscaler"},

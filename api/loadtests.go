@@ -285,8 +285,8 @@ func (s *Server) importLoadTest(ctx context.Context, in *loadTestIn) (*loadTestO
 
 // resultFile is the file of a form, or the body as it is.
 func resultFile(in *loadTestIn) (name string, body []byte, err error) {
-	kind, params, err := mime.ParseMediaType(in.ContentType)
-	if err != nil || kind != "multipart/form-data" {
+	kind, params, _ := mime.ParseMediaType(in.ContentType) // a type that is none was refused before the body was read
+	if kind != "multipart/form-data" {
 		return in.File, in.RawBody, nil
 	}
 	form := multipart.NewReader(bytes.NewReader(in.RawBody), params["boundary"])

@@ -65,8 +65,16 @@ func TestUnitsOnACurve(t *testing.T) {
 		units    int
 		measured bool
 	}{
-		{lines, 0, 0, true}, {lines, 100, 1, true}, {lines, 378, 2, true}, {lines, 697, 5, true}, {lines, 1010, 8, true}, {lines, 1400, 12, false},
-		{fitted, bending(1), 1, true}, {fitted, bending(3), 3, true}, {fitted, bending(3) + 1, 4, true}, {fitted, 5000, 46, false},
+		{lines, 0, 0, true},
+		{lines, 100, 1, true},
+		{lines, 378, 2, true},
+		{lines, 697, 5, true},
+		{lines, 1010, 8, true},
+		{lines, 1400, 12, false},
+		{fitted, bending(1), 1, true},
+		{fitted, bending(3), 3, true},
+		{fitted, bending(3) + 1, 4, true},
+		{fitted, 5000, 46, false},
 		{surgecast.CapacityCurve{}, 100, 0, false},
 	} {
 		if n, measured := UnitsOn(c.curve, c.demand); n != c.units || measured != c.measured {

@@ -164,7 +164,7 @@ func (f source) k6Point(metrics map[string]k6Metric, tag string, seconds float64
 	if !ok {
 		return surgecast.LoadPoint{}, f.bad(field, 0, "", "is missing", "The test sent no HTTP request, or the summary was cut: import one of an HTTP test.")
 	}
-	perSecond := unknown
+	var perSecond float64
 	switch {
 	case tag != "" || reqs["rate"] == 0:
 		// Of a tagged metric k6's own rate is per second of the whole run.

@@ -56,7 +56,7 @@ func Measure(p surgecast.CapacityProfile, tests []surgecast.LoadTest, seed uint6
 	}
 	m.TestedMax = m.Levels[len(m.Levels)-1].Units
 	if len(m.Levels) > 1 {
-		c, peak, err := capacity.CurveOf(points, rand.New(rand.NewPCG(seed, 5))) //nolint:gosec // draws of a bootstrap
+		c, peak, err := capacity.CurveOf(points, rand.New(rand.NewPCG(seed, 5)))
 		switch {
 		case err == nil:
 			m.Curve, m.PeakUnits, m.TestedMax = &c, peak, c.TestedMax

@@ -77,8 +77,12 @@ func TestOneTestAsSixToolsTellIt(t *testing.T) {
 				name      string
 				got, want float64
 			}{
-				{"users", p.Concurrency, c.users}, {"offered", p.OfferedRPM, c.offered}, {"served", p.ServedRPM, c.served},
-				{"p95", p.P95MS, c.p95}, {"errors", p.ErrorShare, c.errors}, {"seconds", p.Seconds, c.seconds},
+				{"users", p.Concurrency, c.users},
+				{"offered", p.OfferedRPM, c.offered},
+				{"served", p.ServedRPM, c.served},
+				{"p95", p.P95MS, c.p95},
+				{"errors", p.ErrorShare, c.errors},
+				{"seconds", p.Seconds, c.seconds},
 			} {
 				if !near(v.got, v.want, 1e-9) {
 					t.Errorf("%s %v, want %v", v.name, v.got, v.want)

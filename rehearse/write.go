@@ -48,7 +48,7 @@ func Write(r surgecast.Rehearsal, format surgecast.RehearsalFormat) (surgecast.R
 	if !surgecast.ValidSlug(r.Site) {
 		return surgecast.RehearsalScript{}, &surgecast.FieldError{Field: "site", Value: r.Site, Detail: "is not a slug", Remedy: "Name the site by its slug."}
 	}
-	name, kind := "", ""
+	var name, kind string
 	switch format {
 	case surgecast.RehearseK6:
 		name, kind = "k6.js", "text/javascript; charset=utf-8"

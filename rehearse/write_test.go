@@ -167,11 +167,11 @@ console.log(JSON.stringify({ options, sent, summary }));
 	if err := os.WriteFile(file, []byte(harness), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), node, "--check", file).CombinedOutput(); err != nil { //nolint:gosec // the test's own script
+	if out, err := exec.CommandContext(t.Context(), node, "--check", file).CombinedOutput(); err != nil {
 		t.Fatalf("node --check: %v\n%s", err, out)
 	}
 	run := func(env ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), node, file) //nolint:gosec // the test's own script
+		c := exec.CommandContext(t.Context(), node, file)
 		c.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 		out, err := c.CombinedOutput()
 		return string(out), err
@@ -241,11 +241,11 @@ print("worst %.4f" % worst)
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), python, "-m", "py_compile", file).CombinedOutput(); err != nil { //nolint:gosec // the test's own script
+	if out, err := exec.CommandContext(t.Context(), python, "-m", "py_compile", file).CombinedOutput(); err != nil {
 		t.Fatalf("py_compile: %v\n%s", err, out)
 	}
 	run := func(env ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), python, "drive.py") //nolint:gosec // the test's own script
+		c := exec.CommandContext(t.Context(), python, "drive.py")
 		c.Dir, c.Env = dir, append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 		out, err := c.CombinedOutput()
 		return string(out), err
@@ -284,7 +284,7 @@ p95=400000000
 case "$3" in *"$SLOW"*) p95=900000000 ;; esac
 echo '{"latencies":{"95th":'$p95',"99th":1},"throughput":1,"rate":1,"requests":5,"success":1,"errors":null}'
 `
-	if err := os.WriteFile(filepath.Join(dir, "vegeta"), []byte(stub), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "vegeta"), []byte(stub), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "rehearsal.sh")
@@ -294,7 +294,7 @@ echo '{"latencies":{"95th":'$p95',"99th":1},"throughput":1,"rate":1,"requests":5
 	log := filepath.Join(dir, "log")
 	run := func(env ...string) (string, string, error) {
 		_ = os.Remove(log)
-		c := exec.CommandContext(t.Context(), sh, file) //nolint:gosec // the test's own script
+		c := exec.CommandContext(t.Context(), sh, file)
 		c.Dir, c.Env = dir, append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), "LOG=" + log, "SLOW=never"}, env...)
 		out, err := c.CombinedOutput()
 		asked, _ := os.ReadFile(log)
