@@ -98,6 +98,7 @@ type Server struct {
 	api     huma.API
 	spec    []byte // openapi.json
 	scopes  map[string]surgecast.Scope
+	finite  map[string][]string // query parameters that are numbers, by "METHOD /path"
 	memory  *memory
 	hub     *hub
 	keys    *keyCache
@@ -141,6 +142,7 @@ func New(c Config) *Server {
 		c:      c,
 		log:    c.Logger,
 		scopes: map[string]surgecast.Scope{},
+		finite: map[string][]string{},
 		stop:   make(chan struct{}),
 	}
 	s.memory = newMemory(c.Interpolate)

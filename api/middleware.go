@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -98,6 +100,12 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, noNUL("address"))
 		return
 	}
+	for _, name := range s.finite[r.Method+" "+c.FullPath()] {
+		if x, err := strconv.ParseFloat(r.URL.Query().Get(name), 64); err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			s.refuse(c, fieldProblem(name, codeBadType, "not a finite number", "Send a number, for example 2.5."))
+			return
+		}
+	}
 	if key := r.Header.Get(onceHeader); key != "" {
 		c.Request = r.WithContext(context.WithValue(r.Context(), onceKey{}, key))
 		r = c.Request
@@ -129,7 +137,7 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, p)
 		return
 	}
-	if bytes.IndexByte(raw, 0) >= 0 || bytes.Contains(raw, []byte(`\u0000`)) {
+	if !result && !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 || bytes.Contains(raw, []byte(`\u0000`)) {
 		s.refuse(c, noNUL("body"))
 		return
 	}

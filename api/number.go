@@ -18,7 +18,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 
 // Schema says number or null.
 func (Number) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeNumber, Nullable: true, Description: "null: unknown"}
+	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Nullable: true, Description: "null: unknown"}
 }
 
 // Rate is a Number of requests a minute, to a thousandth: more digits are noise that costs bytes.
@@ -31,7 +31,7 @@ func (n Rate) MarshalJSON() ([]byte, error) {
 
 // Schema says number or null.
 func (Rate) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeNumber, Nullable: true, Description: "requests a minute; null: unknown"}
+	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Nullable: true, Description: "requests a minute; null: unknown"}
 }
 
 func appendNumber(b []byte, x float64) []byte {

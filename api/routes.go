@@ -132,6 +132,12 @@ func register[I, O any](s *Server, op huma.Operation, need surgecast.Scope, h fu
 
 // finishSpec keeps the specification as bytes: the same that are committed and compared by a test.
 func (s *Server) finishSpec() {
+	sayNull(s.api.OpenAPI().Components.Schemas)
+	for path, item := range s.api.OpenAPI().Paths {
+		if item.Get != nil {
+			s.finite["GET "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = finite(item.Get)
+		}
+	}
 	schemas := s.api.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // the framework's own error, which nobody gets
 	delete(schemas, "ErrorDetail")
