@@ -321,3 +321,7 @@ replace surgecast => ../..
 replace github.com/nexus-rpc/nexus-proto-annotations v0.1.0 => github.com/nexus-rpc/nexus-proto-annotations v0.1.1-0.20260629224316-835bd8d49cb4
 
 exclude github.com/go-chi/chi/v5 v5.2.3
+
+// KEDA does not compile with the product's newer one (Query and QueryRange return more there); the product compiles
+// with both.
+replace github.com/prometheus/client_golang => github.com/prometheus/client_golang v1.24.1
