@@ -9,8 +9,8 @@ import (
 // When things begin, in minutes from StoryStart.
 const (
 	talkRises     = 5.0  // tickets: the first posts that catch on
-	doubling      = 12.0 // tickets: minutes in which the talk doubles
-	talkBends     = 58.0 // tickets: minutes after talkRises when growth gives way
+	doubling      = 16.0 // tickets: minutes in which the talk doubles
+	talkBends     = 66.0 // tickets: minutes after talkRises when growth gives way
 	saleOpens     = 10.0 // museum: the exhibition goes on sale
 	checkoutFails = 25.0 // museum: its checkout breaks
 	checkoutHeals = 205.0
@@ -54,7 +54,7 @@ func (w *World) before(p *place, u float64) drive {
 	return d
 }
 
-// viral doubles every twelve minutes from a small beginning, bends, and dies away as a power law.
+// viral doubles every sixteen minutes from a small beginning, bends, and dies away as a power law.
 func viral(_ *World, p *place, u float64) drive {
 	return drive{talk: p.storyTalk * surge(u-talkRises)}
 }
