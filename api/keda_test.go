@@ -218,10 +218,11 @@ func TestKEDAStreamsTransitionsOnly(t *testing.T) {
 	}
 	units(9)
 	expect(true)
-	units(13)                // no transition
+	units(13)                // no transition,
+	time.Sleep(3 * kedaLook) // however often it looks
 	ts.pass(time.Hour)       // unknown: no transition either
-	time.Sleep(3 * kedaLook) // looks that have nothing to say
-	units(5)                 // not above 5
+	time.Sleep(3 * kedaLook)
+	units(5) // not above 5
 	expect(false)
 	units(6)
 	expect(true)

@@ -15,7 +15,6 @@ type stand struct {
 	mu     sync.Mutex
 	at     time.Time
 	asked  int
-	limit  time.Duration
 	answer func(s *stand, w http.ResponseWriter) // of /scale
 	others http.HandlerFunc                      // of everything else; nil: 404
 }

@@ -131,7 +131,7 @@ func integer(typ protowire.Type, b []byte, into *int64) (int, error) {
 		return 0, errSkip
 	}
 	v, n := protowire.ConsumeVarint(b)
-	*into = int64(v) //nolint:gosec // two's complement is how int64 travels
+	*into = int64(v)
 	return n, nil
 }
 
@@ -159,7 +159,7 @@ func appendInteger(b []byte, num protowire.Number, v int64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v)) //nolint:gosec // two's complement
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
 }
 
 func appendDouble(b []byte, num protowire.Number, v float64) []byte {
@@ -187,7 +187,7 @@ func (m *ScaledObjectRef) appendTo(b []byte) []byte {
 }
 
 func (m *ScaledObjectRef) field(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
-	switch num {
+	switch int(num) {
 	case 1:
 		return text(typ, b, &m.Name)
 	case 2:
@@ -195,7 +195,7 @@ func (m *ScaledObjectRef) field(num protowire.Number, typ protowire.Type, b []by
 	case 3:
 		var k, v string
 		n, err := inner(typ, b, func(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
-			switch num {
+			switch int(num) {
 			case 1:
 				return text(typ, b, &k)
 			case 2:
@@ -242,7 +242,7 @@ func (m *MetricSpec) appendTo(b []byte) []byte {
 }
 
 func (m *MetricSpec) field(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
-	switch num {
+	switch int(num) {
 	case 1:
 		return text(typ, b, &m.MetricName)
 	case 2:
@@ -285,7 +285,7 @@ func (m *GetMetricsRequest) appendTo(b []byte) []byte {
 }
 
 func (m *GetMetricsRequest) field(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
-	switch num {
+	switch int(num) {
 	case 1:
 		return inner(typ, b, m.ScaledObjectRef.field)
 	case 2:
@@ -299,7 +299,7 @@ func (m *MetricValue) appendTo(b []byte) []byte {
 }
 
 func (m *MetricValue) field(num protowire.Number, typ protowire.Type, b []byte) (int, error) {
-	switch num {
+	switch int(num) {
 	case 1:
 		return text(typ, b, &m.MetricName)
 	case 2:
