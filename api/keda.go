@@ -83,7 +83,7 @@ func (s *Server) ServeKEDA(ctx context.Context, l net.Listener, conf *tls.Config
 		g.Stop()
 		<-stopped
 	}
-	<-served
+	<-served //nolint:errcheck // it ended because it was told to
 	return nil
 }
 
@@ -376,7 +376,7 @@ func (k *keda) survive(ctx context.Context, in any, info *grpc.UnaryServerInfo, 
 func (k *keda) hold(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	address := ""
 	if p, ok := peer.FromContext(stream.Context()); ok {
-		address, _, _ = net.SplitHostPort(p.Addr.String()) //nolint:errcheck // an address without a port is counted as ""
+		address, _, _ = net.SplitHostPort(p.Addr.String()) // one without a port is counted as ""
 	}
 	k.mu.Lock()
 	full := k.open >= kedaStreams || k.peers[address] >= kedaStreamsPerPeer

@@ -156,7 +156,8 @@ func (p schedulePlan) aws() ([]byte, error) {
 			doc.AutoScaling = append(doc.AutoScaling, group{p.name, w.name + a.suffix, a.at, a.units, most})
 			doc.AppAutoScaling = append(doc.AppAutoScaling, application{
 				"ecs", "service/CLUSTER/" + p.name, "ecs:service:DesiredCount", w.name + a.suffix,
-				"at(" + a.at.Format("2006-01-02T15:04:05") + ")", "UTC", target{a.units, most},
+				"at(" + a.at.Format("2006-01-02T15:04:05") + ")", "UTC",
+				target{a.units, most},
 			})
 			doc.CLI = append(doc.CLI, fmt.Sprintf("aws autoscaling put-scheduled-update-group-action --auto-scaling-group-name %s --scheduled-action-name %s --start-time %s --min-size %d",
 				shellWord(p.name), w.name+a.suffix, a.at.Format(time.RFC3339), a.units))

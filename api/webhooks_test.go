@@ -70,12 +70,12 @@ func TestEndpointsOfOtherFormatsAreChecked(t *testing.T) {
 			t.Errorf("%s: %d %s", c.body, a.status, a.body)
 		}
 	}
-	a := ts.ask("POST", "/v1/webhooks", `{"url":"https://example.com/"}`)
+	ts.ask("POST", "/v1/webhooks", `{"url":"https://example.com/"}`)
 	id := ts.store.webhooks[0].ID
-	if a = ts.ask("PUT", "/v1/webhooks/"+id, `{"url":"https://example.com/","format":"slack"}`); a.status != 422 {
+	if a := ts.ask("PUT", "/v1/webhooks/"+id, `{"url":"https://example.com/","format":"slack"}`); a.status != 422 {
 		t.Errorf("a changed format: %d %s", a.status, a.body)
 	}
-	if a = ts.ask("PUT", "/v1/webhooks/"+id, `{"url":"https://example.com/","format":"cloudevents"}`); a.status != 200 {
+	if a := ts.ask("PUT", "/v1/webhooks/"+id, `{"url":"https://example.com/","format":"cloudevents"}`); a.status != 200 {
 		t.Errorf("standard to cloudevents: %d %s", a.status, a.body)
 	}
 }

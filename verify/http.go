@@ -96,7 +96,7 @@ func (h HTTP) Verify(ctx context.Context) (*Report, error) {
 	}
 	p.missing()
 	r.Rules = p.all()
-	return r, nil
+	return r, nil //nolint:nilerr // an endpoint that fails is a finding, not a failure of this program
 }
 
 func (h HTTP) get(ctx context.Context, target, key string) answer {

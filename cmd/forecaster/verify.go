@@ -59,7 +59,7 @@ func (c *verifyCmd) Run(ctx context.Context, g *Global) error {
 	var r *verify.Report
 	switch u.Scheme {
 	case "grpc", "grpcs":
-		var creds credentials.TransportCredentials = insecure.NewCredentials()
+		creds := insecure.NewCredentials()
 		if u.Scheme == "grpcs" {
 			creds = credentials.NewTLS(conf)
 		}
