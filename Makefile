@@ -34,8 +34,9 @@ help: ## this list
 demo: setup web build ## a simulated surge, on http://127.0.0.1:8080; ARGS="--speed 120"
 	@exec bin/forecaster demo $(ARGS)
 
+# The dashboard goes into the program: named with it, it is built first, in whatever order they are named.
 # Without -trimpath: the build shares its cache with the tests. Releases (cross, Dockerfile) are built with it.
-build: need-go ## bin/forecaster
+build: need-go $(filter web,$(MAKECMDGOALS)) ## bin/forecaster
 	@mkdir -p bin && $(GO) build -ldflags '$(LDFLAGS)' -o bin/forecaster ./cmd/forecaster
 
 web: ## the dashboard, when Node.js is there

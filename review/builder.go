@@ -401,6 +401,7 @@ func (b *Builder) ledger() ledger {
 // stories tells episode by episode what was said before it came.
 func (b *Builder) stories(r *Report, from, to int) {
 	c := b.o.Site.Capacity
+	r.failing = slices.ContainsFunc(b.transitions, func(t surgecast.SurgeTransition) bool { return t.To == surgecast.StateFailing })
 	transitions := slices.DeleteFunc(slices.Clone(b.transitions), func(t surgecast.SurgeTransition) bool {
 		s, ok := b.surges[t.SurgeID]
 		return ok && s.Kind != surgecast.SurgeOverload && s.Kind != ""

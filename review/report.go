@@ -40,8 +40,9 @@ type Report struct {
 	Talk     []TalkResult   `json:"talk"`
 	Notes    []string       `json:"notes"` // how to read the numbers, and what they do not show
 
-	zone  *time.Location
-	chart chart
+	zone    *time.Location
+	chart   chart
+	failing bool // requests failed without any overload
 }
 
 // SiteFacts are the facts about the site the numbers rest on.
@@ -107,8 +108,12 @@ func (r *Report) say() {
 		r.Headline = "Nothing to judge: no minutes of traffic."
 	case r.Site.CapacityRPM == 0:
 		r.Headline = "Forecasts only: the capacity is not known."
+	case len(r.Episodes) == 0 && r.failing:
+		r.Headline = fmt.Sprintf("Requests failed; traffic stayed under %s a minute.", limit)
+	case len(r.Episodes) == 0 && r.Alarms.False == 0 && r.Alarms.Open > 0:
+		r.Headline = fmt.Sprintf("We warned; traffic stayed under %s a minute so far.", limit)
 	case len(r.Episodes) == 0 && r.Alarms.False == 0:
-		r.Headline = "Nothing passed capacity, and no alarm was raised for nothing."
+		r.Headline = "Nothing passed capacity, and no alarm was raised."
 	case len(r.Episodes) == 0:
 		r.Headline = fmt.Sprintf("We warned %s, it did not come.", times(r.Alarms.False))
 	case len(r.Episodes) == 1 && n == 1:
@@ -135,6 +140,9 @@ func (r *Report) say() {
 	}
 	if a := r.Alarms; a.Alerts > 0 {
 		s := fmt.Sprintf("Alerts: %d; followed by a breach within the time they spoke of: %d; false: %d", a.Alerts, a.Followed, a.False)
+		if a.Open > 0 {
+			s += fmt.Sprintf("; their time was not over: %d", a.Open)
+		}
 		if a.During > 0 {
 			s += fmt.Sprintf("; while already over: %d", a.During)
 		}

@@ -153,7 +153,7 @@ func (r *Report) capacity() section {
 		lead:  []string{"The same minutes, the same lead time, each rule by itself. Fewer minutes over at fewer unit-hours is better."},
 	}
 	cost := r.Site.CostIdleUnitHour > 0 || r.Site.CostLostRequest > 0
-	t := table{head: []string{"rule", "warning", "min over", "lost requests", "carried", "unit-hours", "most units"}}
+	t := table{head: []string{"rule", "asked", "min over", "lost requests", "carried", "unit-hours", "most units"}}
 	if cost {
 		t.head = append(t.head, "cost "+r.Site.Currency)
 	}
@@ -179,7 +179,7 @@ func (r *Report) capacity() section {
 		}
 		ratios.rows = append(ratios.rows, row)
 	}
-	t.note = "Warning: median minutes between first asking for more than the configured units and the breach; a dash: it stood above them for a day or more. Carried: breaches got through without a minute over."
+	t.note = "Asked: median minutes between first asking for more than the configured units and the breach; a dash: it stood above them for a day or more. Carried: breaches got through without a minute over."
 	s.tables = append(s.tables, t, ratios)
 	if r.Site.CostLostRequest > 0 && r.Site.CostIdleUnitHour > 0 {
 		// A unit idle for an hour could have served 60 · rpm_per_unit requests.

@@ -613,7 +613,7 @@ func (s *sentences) caveats() {
 	if s.SocialAddsNothing {
 		add("Social talk currently adds nothing: over the last 7 days the forecast was as good without it. It runs on the site's own traffic.")
 	}
-	if s.fc != nil {
+	if s.fc != nil && !s.SocialAddsNothing { // else it is said already
 		for _, d := range s.fc.Degraded {
 			if d == "mentions" {
 				add("Without mentions at the moment: it runs on the site's own traffic.")

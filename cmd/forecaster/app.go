@@ -102,7 +102,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	if dist, ok := web.Dist(); ok {
 		conf.Dashboard = dist
 	} else {
-		g.log.Info("the dashboard is not built: the server-drawn page serves. Build it with Node and `make web`.")
+		g.log.Info("the dashboard is not built: the server-drawn page serves. Build it with Node: `make web build`.")
 	}
 	a.api = api.New(conf)
 

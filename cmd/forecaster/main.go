@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -144,12 +145,15 @@ Then:         forecaster serve     forecaster site add --help     forecaster top
 
 // verb is the command the arguments name, if there is such a one.
 func verb(k *kong.Kong, args []string) string {
-	for _, c := range k.Model.Children {
-		if len(args) > 0 && c.Name == args[0] {
-			return args[0] + " "
+	said := ""
+	for node := k.Model.Node; len(args) > 0; args = args[1:] {
+		i := slices.IndexFunc(node.Children, func(c *kong.Node) bool { return c.Type == kong.CommandNode && c.Name == args[0] })
+		if i < 0 {
+			break
 		}
+		node, said = node.Children[i], said+args[0]+" "
 	}
-	return ""
+	return said
 }
 
 func newLogger(w io.Writer, level, format string) *slog.Logger {

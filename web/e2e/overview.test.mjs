@@ -101,7 +101,7 @@ test("whatever is simulated says so, on the page and in the title", () =>
 
 test("an empty page says its state and offers a step", () =>
   open({ path: "/", list: "empty" }, async (page) => {
-    assert.match(await page.locator(".first").innerText(), /^Nothing is watched yet\.\s+Watch my site \(2 minutes\).*\s+Play a simulated surge \(10 seconds\)/);
+    assert.match(await page.locator(".first").innerText(), /^Nothing is watched yet\.\s+Watch my site \(2 minutes\).*\s+Play a simulated surge \(half a minute\)/);
     await axe(page);
   }));
 

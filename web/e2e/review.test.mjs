@@ -98,7 +98,7 @@ test("the file holds the shown table, and no cell of it is a formula", () =>
     const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
     assert.match(file.suggestedFilename(), /^review-nordlicht-\d+-simulated\.csv$/);
     const lines = readFileSync(await file.path(), "utf8").trimEnd().split("\r\n");
-    assert.equal(lines[0], "rule,warning,minutes over,lost requests (est.),unit-hours,most units,cost,data");
+    assert.equal(lines[0], "rule,asked before,minutes over,lost requests (est.),unit-hours,most units,cost,data");
     assert.equal(lines[1], "this service,37 min,0,0,15.2,13,€8,simulated");
     assert.equal(lines[2], 'reactive,0 min,34,"18,200",10.1,13,€369,simulated');
     assert.match(lines[4], /^'=static 99\.9 %,/);

@@ -432,16 +432,23 @@ export class FanChart {
 
     if (v.scale.clipped !== null) {
       const words = `▲ 19 of 20 reaches ${grouped(significant(v.scale.clipped, 2, 1))}`;
-      parts.push(text(right - 0.3 * em, box.top + 1 * em, "end", "note cased", words));
+      // An event's diamond and name stand in the same lane: then a lane below.
+      const crowded = v.events?.some((m) => m.at <= v.to && this.x(m.at) > right - (words.length * 0.55 + 1) * em);
+      parts.push(text(right - 0.3 * em, box.top + (crowded ? 2.3 : 1) * em, "end", "note cased", words));
     }
 
+    const actX = v.actBy !== null && v.actBy >= v.from && v.actBy <= v.to ? this.x(v.actBy) : null;
     const c = capacityAt(v.doc, v.now);
     if (c !== null) {
       const y = this.y(c);
       const words = `capacity ${grouped(c)}${v.units > 0 && box.words > 0 ? ` (${v.units} units)` : ""}`;
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
-      parts.push(text(box.left + 0.4 * em, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words));
+      // The act-by's line would run through them: then they stand to its left or right, where there is room.
+      const wide = words.length * 0.6 * em;
+      const crossed = actX !== null && actX > box.left && actX < box.left + 0.4 * em + wide;
+      const x = crossed && right - actX > wide + 0.8 * em ? actX + 0.5 * em : box.left + 0.4 * em;
+      parts.push(text(x, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words));
       if (v.peaks) parts.push(line(right + box.words, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
     }

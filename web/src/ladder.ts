@@ -64,7 +64,7 @@ export function ladder(into: HTMLElement, l: Ladder | null, known: boolean, zone
       at !== null && Number.isFinite(at) && r.status !== "now" && h("strong", {}, r.status === "by_then" ? "by " : "since ", timeElement(at, now, zone)),
       h("span", {}, "helps from ", timeElement(minute(r.serves_from), now, zone), " if done now"),
       r.status !== "not_needed" && r.probability !== null && h("span", {}, `${shownPercent(r.probability).text} chance it is needed within a day`),
-      r.unwind_at !== null && r.status !== "not_needed" && h("span", {}, "can end at ", timeElement(minute(r.unwind_at), now, zone)),
+      r.unwind_at !== null && r.status !== "not_needed" && instant(r.unwind_at) > Math.max(instant(r.serves_from), instant(r.act_by) || 0) && h("span", {}, "can end at ", timeElement(minute(r.unwind_at), now, zone)),
     ]);
   }
 }

@@ -196,21 +196,31 @@ export class Overview implements Page {
     patch(this.first, items.length, () => [
       h("p", {}, "Nothing is watched yet."),
       h("p", {}, h("a", { href: "/setup?tab=sites" }, h("b", {}, "Watch my site")), " (2 minutes), here or with ", h("code", {}, "forecaster site add"), "."),
-      h("p", {}, h("b", {}, "Play a simulated surge"), " (10 seconds): ", h("code", {}, "forecaster demo"), "."),
+      h("p", {}, h("b", {}, "Play a simulated surge"), " (half a minute): ", h("code", {}, "forecaster demo"), "."),
     ]);
 
     const tally = (...states: State[]) => items.filter((s) => states.includes(s.status?.state ?? "cannot_tell")).length;
     const calm = tally("calm", "learning");
+    // Before the first forecast nobody is needed: it comes by itself once there is traffic.
+    const waiting = items.length > 0 && items.every((s) => (s.status?.state ?? "cannot_tell") === "cannot_tell" && !s.status?.issued_at);
     const need = items.length - calm;
     const next = items
       .filter((s) => s.status?.act_by && s.status.state !== "calm")
       .sort((a, b) => instant(a.status!.act_by!) - instant(b.status!.act_by!))[0];
-    const needWords = `${need === 0 ? "No site needs" : need === 1 ? "1 site needs" : `${need} sites need`} someone`;
-    patch(this.lead, [needWords, next?.slug, next?.status?.act_by, zone, items.length], () =>
+    const needWords = waiting
+      ? items.every((s) => s.simulated)
+        ? "The simulated past is being learnt. The first forecast comes within a minute"
+        : "No forecast yet. The first comes within a minute of a site's first traffic"
+      : `${need === 0 ? "No site needs" : need === 1 ? "1 site needs" : `${need} sites need`} someone`;
+    const nextAt = next ? actBy({ act_by: next.status!.act_by, now: this.doc!.now }) : Number.NaN;
+    const past = nextAt <= now;
+    patch(this.lead, [needWords, next?.slug, next?.status?.act_by, past, zone, items.length], () =>
       items.length === 0
         ? []
         : next
-          ? [`${needWords}. Next decision: ${next.name}, by `, timeElement(actBy({ act_by: next.status!.act_by, now: this.doc!.now }), now, zone), "."]
+          ? past
+            ? [`${needWords}. Decide now: ${next.name}, `, timeElement(nextAt, now, zone), " has passed."]
+            : [`${needWords}. Next decision: ${next.name}, by `, timeElement(nextAt, now, zone), "."]
           : [`${needWords}.`],
     );
     patch(this.caption, [needWords, calm], () => [`${needWords}, ${calm} calm`]);

@@ -521,9 +521,14 @@ export class PlanPage implements Page {
 
 // chances are the two verdicts' own words and numbers, each with the window it speaks of.
 function chances(without: WhatIfSide, chosen: WhatIfSide): (Node | string)[] {
-  const words = (s: WhatIfSide) => (s.verdict.word ? `${s.verdict.word} (${s.verdict.shown_percent})` : "cannot tell");
+  // A verdict of something else, a checkout that fails, names no chance of overload: then the chance itself does.
+  const words = (s: WhatIfSide) => {
+    const p = within(s, s.verdict.horizon_minutes || 360);
+    if (s.verdict.word) return `${s.verdict.word} (${s.verdict.shown_percent})`;
+    return s.verdict.state === "failing" && p !== null ? shownPercent(p).text : "cannot tell";
+  };
   const same = without.verdict.horizon_minutes === chosen.verdict.horizon_minutes;
-  const window = (s: WhatIfSide) => h("span", { class: "window" }, ` within ${hours(s.verdict.horizon_minutes)}`);
+  const window = (s: WhatIfSide) => h("span", { class: "window" }, ` within ${hours(s.verdict.horizon_minutes || 360)}`);
   return [
     h("span", { class: "label" }, "Chance of overload "),
     h("strong", {}, words(without)),

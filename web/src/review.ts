@@ -187,7 +187,7 @@ export class ReviewPage implements Page {
     patch(this.rules, [d.rules, d.currency], () => [
       h("h2", { id: "rules-h" }, "Beside simple rules"),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rules compared" }, rulesTable(d)),
-      h("p", { class: "note" }, "Estimated by replay with the same traffic; visitors who leave change traffic."),
+      h("p", { class: "note" }, "Estimated by replay with the same traffic; visitors who leave change traffic. Asked before: how long before the first minute over the rule wanted more units. The headline counts from when people were warned."),
     ]);
     patch(this.story, [d.transitions, zone], () => [
       h("h2", { id: "story-h" }, "What was said, in the words of then"),

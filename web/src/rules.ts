@@ -7,7 +7,7 @@ export function rulesTable(d: Review): HTMLElement {
   const rules = d.rules ?? [];
   const costs = rules.some((r) => r.cost !== null);
   const columns: [string, (r: Rule) => string][] = [
-    ["warning", (r) => (r.warning_minutes === null ? "–" : `${grouped(r.warning_minutes)} min`)],
+    ["asked before", (r) => (r.warning_minutes === null ? "–" : `${grouped(r.warning_minutes)} min`)],
     ["minutes over", (r) => grouped(r.minutes_over)],
     ["lost requests (est.)", (r) => rate(r.lost_requests)],
     ["unit-hours", (r) => (r.unit_hours === null ? "–" : hours(r.unit_hours))],

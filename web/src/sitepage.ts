@@ -322,7 +322,7 @@ export class SitePage implements Page {
             {},
             timeElement(instant(t.at), now, zone),
             badge(t.to),
-            h("span", {}, t.probability === null ? "" : `chance ${shownPercent(t.probability).text}: `, ...withTimes(t.headline)),
+            h("span", {}, ...withTimes(t.headline), t.probability === null || t.to === "over_capacity" ? "" : ` (chance ${shownPercent(t.probability).text})`),
           ),
         ),
       ),

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestWrongFlagsNameTheirOwnHelp: the help that is pointed at is of the very command, not of its group.
+// Fails when: verb stops at the first word.
+func TestWrongFlagsNameTheirOwnHelp(t *testing.T) {
+	for line, want := range map[string]string{
+		"rehearse import x.json --site shop": "See: forecaster rehearse import --help\n",
+		"event add shop --nonsense":          "See: forecaster event add --help\n",
+		"serve --nonsense":                   "See: forecaster serve --help\n",
+		"nonsense":                           "See: forecaster --help\n",
+	} {
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), strings.Fields(line), &out, &errOut); code != exitWrongUse || !strings.HasSuffix(errOut.String(), want) {
+			t.Errorf("%s: exit %d, %q, want %q at the end", line, code, errOut.String(), want)
+		}
+	}
+}
