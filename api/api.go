@@ -52,10 +52,12 @@ type Config struct {
 	// Interpolate fills dst with the quantiles at lead, everything in steps (model.Interpolate).
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
-	Check  Checker  // nil: checks are not answered here
-	WhatIf Planner  // nil: what-if is not answered here
-	Review Reviewer // nil: no reviews here
-	Scores Scorer   // nil: no scores here
+	Check Checker // nil: checks are not answered here
+	// CheckTopic refuses terms no post could ever match (match.Check), as a FieldError; nil: none is refused for that.
+	CheckTopic func(surgecast.Topic) error
+	WhatIf     Planner  // nil: what-if is not answered here
+	Review     Reviewer // nil: no reviews here
+	Scores     Scorer   // nil: no scores here
 	// TrafficSources says how the readers of sites' traffic are doing; nil: this process runs none.
 	TrafficSources func(now time.Time) []TrafficSource
 	// Ladder says where the rungs of a site stand (risk.Ladder), Admit how many it can let in (risk.Admit), Windows

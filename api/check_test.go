@@ -39,3 +39,22 @@ func TestCheckRoute(t *testing.T) {
 		}
 	}
 }
+
+// A topic whose terms no post could match is refused at its field, when it is made and when it is changed.
+func TestTermsThatNeverMatchAreRefused(t *testing.T) {
+	ts := newTest(t, keyless, func(c *Config) {
+		c.CheckTopic = func(x surgecast.Topic) error {
+			if x.Any[0] == "!!!" {
+				return &surgecast.FieldError{Field: "any", Value: "!!!", Detail: "nothing to find", Remedy: "Use a word."}
+			}
+			return nil
+		}
+	})
+	if a := ts.ask("POST", "/v1/topics", `{"slug":"bad","any":["!!!"]}`); a.status != http.StatusUnprocessableEntity || a.json(t)["field"] != "any" {
+		t.Errorf("made: %d %s", a.status, a.body)
+	}
+	ts.ask("POST", "/v1/topics", `{"slug":"good","any":["soup"]}`)
+	if a := ts.ask("PUT", "/v1/topics/good", `{"any":["!!!"]}`); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("changed: %d %s", a.status, a.body)
+	}
+}

@@ -151,7 +151,7 @@ func (s *Server) createTopic(ctx context.Context, in *topicNewIn) (*topicNewOut,
 		return nil, p
 	}
 	t := surgecast.Topic{AccountID: who.account, Slug: in.Body.Slug, Since: s.now(), CreatedAt: s.now(), UpdatedAt: s.now()}
-	if err := in.Body.TopicFields.into(&t); err != nil {
+	if err := s.described(in.Body.TopicFields, &t); err != nil {
 		return nil, err
 	}
 	made, err := s.c.Store.CreateTopic(ctx, t)
@@ -177,7 +177,7 @@ func (s *Server) putTopic(ctx context.Context, in *topicPutIn) (*topicOut, error
 	if err != nil {
 		return nil, err
 	}
-	if err := in.Body.into(&t); err != nil {
+	if err := s.described(in.Body, &t); err != nil {
 		return nil, err
 	}
 	t.UpdatedAt = s.now()
@@ -318,11 +318,18 @@ func (s *Server) topic(ctx context.Context, slug string) (surgecast.Topic, error
 	return t, nil
 }
 
-func (f TopicFields) into(t *surgecast.Topic) error {
+// described puts what a person said into a topic and refuses terms that could never be found.
+func (s *Server) described(f TopicFields, t *surgecast.Topic) error {
 	t.Name = strings.TrimSpace(f.Name)
 	t.Any, t.And, t.Not = f.Any, f.And, f.Not
 	t.Default()
-	return t.Check()
+	if err := t.Check(); err != nil {
+		return err
+	}
+	if s.c.CheckTopic != nil {
+		return s.c.CheckTopic(*t)
+	}
+	return nil
 }
 
 func topicBody(t surgecast.Topic) TopicBody {

@@ -83,6 +83,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
 		Saturated:      traffic.Saturated,
 		Check:          checker{db: db, clock: o.clock}.Check,
+		CheckTopic:     matchable,
 		WhatIf:         engine.WhatIf(engine.Config{Store: db.Store, Clock: o.clock, Logger: g.log, Hypothetical: o.hypothetical, Workers: 1}),
 		SayStatus:      risk.SayStatus,
 		Review:         reviewer{db}.Review,

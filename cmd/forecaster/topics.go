@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"surgecast"
+	"surgecast/ingest/match"
 )
 
 type topicCmd struct {
@@ -33,6 +34,9 @@ func (c *topicAddCmd) Run(ctx context.Context, g *Global) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
+	if err := matchable(t); err != nil {
+		return err
+	}
 	return withStore(ctx, g, func(db *database) error {
 		for _, s := range c.Site {
 			if _, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, s); err != nil {
@@ -53,6 +57,11 @@ func (c *topicAddCmd) Run(ctx context.Context, g *Global) error {
 		_, err := fmt.Fprintf(g.out, "watching topic %s: %s\n", t.Slug, termWords(t))
 		return err
 	})
+}
+
+// matchable refuses terms that no post could ever match.
+func matchable(t surgecast.Topic) error {
+	return match.Check(match.Topic{ID: t.ID, Any: t.Any, And: t.And, Not: t.Not})
 }
 
 func termWords(t surgecast.Topic) string {
