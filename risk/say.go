@@ -454,6 +454,13 @@ func (s *sentences) noData() {
 	} else if s.fc != nil && !s.fc.Origin.IsZero() {
 		last = s.begins()
 	}
+	if last.IsZero() && s.Site.Simulated { // its past is there, and connects itself
+		s.v.Headline = "No forecast yet."
+		s.v.Sentence = "The simulated past is being learnt; the first forecast comes within a minute."
+		s.v.Overview = "No forecast yet"
+		s.v.Visitors = "No current information."
+		return
+	}
 	if last.IsZero() {
 		s.v.Headline = "No numbers from this site yet."
 		s.v.Sentence = "So there is no verdict. Connect a traffic source: push, Prometheus, log or CSV."

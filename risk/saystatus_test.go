@@ -2,6 +2,7 @@ package risk_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,5 +39,15 @@ func TestSayStatus(t *testing.T) {
 		if regexp.MustCompile(`\d+ ?%|requests|units|chance`).MatchString(got.Word + got.Sentence) {
 			t.Errorf("%s: visitors read a number that is not theirs: %q", c.name, got.Sentence)
 		}
+	}
+}
+
+// A simulated site has its past already: nobody is told to connect a source. Fails when: noData leaves out its case
+// of simulated sites.
+func TestSimulatedSiteBeforeItsFirstForecast(t *testing.T) {
+	site := surgecast.Site{Name: "Nordlicht Tickets", TimeZone: "Europe/Berlin", Simulated: true}
+	v := risk.Say(risk.Facts{Site: site, Now: time.Date(2026, 9, 24, 13, 4, 0, 0, time.UTC)})
+	if v.Headline != "No forecast yet." || strings.Contains(v.Sentence, "Connect") {
+		t.Errorf("%q, %q", v.Headline, v.Sentence)
 	}
 }

@@ -21,3 +21,13 @@ func TestWrongFlagsNameTheirOwnHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestMomentsSayHowToWriteThem: a moment that is none is refused with one that is.
+// Fails when: timeFlag is no longer the mapper of time.Time.
+func TestMomentsSayHowToWriteThem(t *testing.T) {
+	var out, errOut bytes.Buffer
+	code := run(t.Context(), strings.Fields("event add shop --kind newsletter --start tomorrow"), &out, &errOut)
+	if code != exitWrongUse || !strings.Contains(errOut.String(), "write 2026-12-01T15:00:00Z") {
+		t.Errorf("exit %d, %q", code, errOut.String())
+	}
+}

@@ -439,16 +439,17 @@ export class FanChart {
 
     const actX = v.actBy !== null && v.actBy >= v.from && v.actBy <= v.to ? this.x(v.actBy) : null;
     const c = capacityAt(v.doc, v.now);
+    let capacityWords: SVGElement | null = null;
     if (c !== null) {
       const y = this.y(c);
       const words = `capacity ${grouped(c)}${v.units > 0 && box.words > 0 ? ` (${v.units} units)` : ""}`;
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
-      // The act-by's line would run through them: then they stand to its left or right, where there is room.
+      // The act-by's line would run through them: then they stand to its right, or over it where there is no room.
       const wide = words.length * 0.6 * em;
       const crossed = actX !== null && actX > box.left && actX < box.left + 0.4 * em + wide;
       const x = crossed && right - actX > wide + 0.8 * em ? actX + 0.5 * em : box.left + 0.4 * em;
-      parts.push(text(x, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words));
+      capacityWords = text(x, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words);
       if (v.peaks) parts.push(line(right + box.words, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
     }
@@ -471,7 +472,7 @@ export class FanChart {
         text(x + (end ? -8 : 8), box.top - 0.5 * em, end ? "end" : "start", "actbylabel cased", words),
       );
     }
-    parts.push(...this.eventMarks(right), this.cursorLine);
+    parts.push(capacityWords, ...this.eventMarks(right), this.cursorLine);
     this.overlay.replaceChildren(...parts.filter((p): p is SVGElement => p !== null));
     this.placeCursor();
   }

@@ -214,12 +214,12 @@ export class Overview implements Page {
       : `${need === 0 ? "No site needs" : need === 1 ? "1 site needs" : `${need} sites need`} someone`;
     const nextAt = next ? actBy({ act_by: next.status!.act_by, now: this.doc!.now }) : Number.NaN;
     const past = nextAt <= now;
-    patch(this.lead, [needWords, next?.slug, next?.status?.act_by, past, zone, items.length], () =>
+    patch(this.lead, [needWords, next?.slug, next?.status?.act_by, next?.status?.state, past, zone, items.length], () =>
       items.length === 0
         ? []
         : next
           ? past
-            ? [`${needWords}. Decide now: ${next.name}, `, timeElement(nextAt, now, zone), " has passed."]
+            ? [`${needWords}. Decide now: ${next.name}`, ...(next.status!.state === "over_capacity" ? ["."] : [", ", timeElement(nextAt, now, zone), " has passed."])]
             : [`${needWords}. Next decision: ${next.name}, by `, timeElement(nextAt, now, zone), "."]
           : [`${needWords}.`],
     );
@@ -239,7 +239,7 @@ export class Overview implements Page {
       items.length === 0
         ? []
         : shown.map(([s, w, n]) =>
-            h("li", { class: look(s).tone }, h("span", { class: "shape", "aria-hidden": "true" }, look(s).shape), ` ${n} ${w}`),
+            h("li", { class: n > 0 ? look(s).tone : null }, h("span", { class: "shape", "aria-hidden": "true" }, look(s).shape), ` ${n} ${w}`),
           ),
     );
 

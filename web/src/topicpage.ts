@@ -236,7 +236,7 @@ export class TopicPage implements Page {
       if (a.mentions_per_minute !== null) facts.push(`${perMinute(a.mentions_per_minute)}${a.usual_mentions_per_minute === null ? "" : `, usually ${perMinute(a.usual_mentions_per_minute)}`}`);
       if (a.basis === "recent") facts.push("“usual” is still a guess");
     }
-    facts.push(`counted by ${feeds} ${feeds === 1 ? "feed" : "feeds"}`);
+    facts.push(feeds === 0 ? "no feed has counted it yet" : `counted by ${feeds} ${feeds === 1 ? "feed" : "feeds"}`);
     patch(this.chips, facts, () => facts.filter((f) => f !== "").map((f) => h("li", {}, f)));
   }
 
