@@ -108,8 +108,8 @@ var realTime = map[string]string{
 // Time is an argument, and only the wiring reads the environment.
 // Fails when: a call of time.Now is added to model, or one of os.Getenv to api.
 func TestTimeAndEnvironmentAreArguments(t *testing.T) {
-	// Where a call may stand: the program's own wiring, and what serves tests.
-	wiring := []string{"cmd", "store/storetest", "internal/localpg/testpg"}
+	// Where a call may stand: the program's own wiring, what serves tests, and programs to copy.
+	wiring := []string{"cmd", "store/storetest", "internal/localpg/testpg", "examples"}
 	for _, f := range files(t) {
 		if slices.ContainsFunc(wiring, func(w string) bool { return within(f.folder, w) }) {
 			continue

@@ -133,6 +133,9 @@ func problemOf(err error) *Problem {
 		p = problem(http.StatusConflict, codeConflict, "this conflicts with what is stored", "Read it again with GET and repeat the change.")
 	case errors.As(err, &op):
 		p = problem(http.StatusServiceUnavailable, codeStorage, "the database cannot be reached", "Try again in some seconds; /scale and /risk answer from memory meanwhile.").with("Retry-After", "5")
+	case errors.Is(err, context.Canceled):
+		// The asker hung up: nobody reads this, and nothing failed here.
+		p = problem(http.StatusServiceUnavailable, codeTimeout, "the request was given up", "Ask again.")
 	case errors.Is(err, context.DeadlineExceeded):
 		p = problem(http.StatusServiceUnavailable, codeTimeout, "this took too long", "Ask for a shorter span, or try again.").with("Retry-After", "5")
 	default:

@@ -74,7 +74,7 @@ func (f CheckFacts) judged(a *surgecast.CheckAnswer, s speaker, talk string) {
 	p := a.Probability
 	c := showChance(p, nil, 0)
 	said := ""
-	if !math.IsNaN(p) {
+	if !math.IsNaN(p) && a.State != surgecast.StateOver { // over capacity, a chance of passing it is no news
 		said = capital(c.said()) + " that traffic passes " + exact(a.CapacityRPM) + " requests a minute by " + until + "."
 	}
 	extra := ""

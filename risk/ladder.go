@@ -108,7 +108,7 @@ func lastAbove(f *surgecast.SiteForecast, c float64, begins time.Time) time.Time
 	}
 	switch {
 	case last < 0:
-		return begins
+		return time.Time{} // rarer than that: when it is over nobody can tell
 	case last == len(f.QuantilesRPM)-1 || last+1 >= len(f.LeadMinutes):
 		return time.Time{}
 	default:

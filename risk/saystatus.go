@@ -35,7 +35,7 @@ func SayStatus(site surgecast.Site, v surgecast.Verdict, checked time.Time, noti
 			out.Word = "Busy soon"
 		}
 	}
-	out.Sentence = v.Visitors
+	out.Sentence = strings.TrimPrefix(v.Visitors, "Very busy. ") // the word above says it already
 	if v.State == surgecast.StateAlert && n.Ahead {
 		out.Sentence = "Many people are on their way. Pages may become slow for a while."
 	}
