@@ -34,7 +34,7 @@ func TestCheckOnTheTerminal(t *testing.T) {
 	if out := run(30, "check", "soup", "--site", "demo"); !strings.Contains(out, "Nobody counts this topic here") || !strings.Contains(out, "forecaster topic add") {
 		t.Errorf("a topic nobody counts:\n%s", out)
 	}
-	run(1, "check", "touchpad", "--site", "nowhere")
+	run(2, "check", "touchpad", "--site", "nowhere")
 	run(2, "check", " , ", "--site", "demo")
 	run(2, "check", "touchpad")
 	run(1, "check", "touchpad", "--site", "demo", "--server", "http://127.0.0.1:1")
