@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -145,6 +146,7 @@ func answersWhilePlaying(t *testing.T, url string, m message) {
 func tellsInTime(t *testing.T, base finished, rec []played) {
 	var opened []time.Time
 	var last int64
+	var lastUnits int
 	byID := map[string]string{}
 	for _, m := range base.received {
 		if was, twice := byID[m.ID]; twice && was != m.body {
@@ -165,9 +167,11 @@ func tellsInTime(t *testing.T, base finished, rec []played) {
 		case m.Type == surgecast.TypeSurgeOpened && d.Site == shopSlug:
 			opened = append(opened, d.At)
 		case m.Type == surgecast.TypeRecommendationChanged:
-			if d.Sequence <= last {
-				t.Errorf("recommendation %d after %d", d.Sequence, last)
+			// In alert what stands is said again under its own number; it never goes back.
+			if d.Sequence < last || d.Sequence == last && d.Units != lastUnits {
+				t.Errorf("recommendation %d (%d units) after %d (%d units)", d.Sequence, d.Units, last, lastUnits)
 			}
+			lastUnits = d.Units
 			if d.Units < 2 || d.Units > 24 || !d.ValidUntil.After(m.Timestamp) {
 				t.Errorf("recommendation of %s: %+v", m.Timestamp, d)
 			}
@@ -319,7 +323,7 @@ func killed(t *testing.T, f files, base finished) {
 		came[m.ID] = m.body
 	}
 	for _, d := range got.deliveries {
-		if came[d.ID] != string(d.Body) {
+		if !saysTheSame(came[d.ID], d.Body) {
 			t.Errorf("delivery %s (%s of %s, %s) was received as %q", d.ID, d.Type, d.CreatedAt, d.Status, came[d.ID])
 		}
 		delete(came, d.ID)
@@ -330,6 +334,18 @@ func killed(t *testing.T, f files, base finished) {
 	for id, body := range came {
 		t.Errorf("message %s is not in the log: %s", id, body)
 	}
+}
+
+// saysTheSame reports whether a message received (an envelope around it) carries what the log has: its type, its
+// time and its data.
+func saysTheSame(received string, stored []byte) bool {
+	type message struct {
+		Type      string    `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      any       `json:"data"`
+	}
+	var r, s message
+	return json.Unmarshal([]byte(received), &r) == nil && json.Unmarshal(stored, &s) == nil && reflect.DeepEqual(r, s)
 }
 
 // reached tells whether the replay at address has stored a forecast of the minute.
