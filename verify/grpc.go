@@ -185,8 +185,10 @@ func (p *pushed) unknown(ctx context.Context, ref *externalscaler.ScaledObjectRe
 }
 
 func (p *pushed) listen(ctx context.Context, ref *externalscaler.ScaledObjectRef) {
-	ctx, cancel := context.WithTimeout(ctx, p.g.Listen)
+	// Not a deadline: gRPC would tell the server of it, and a stream the server ends in time looks like one that broke.
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(p.g.Listen, cancel).Stop()
 	next, err := p.c.StreamIsActive(ctx, ref)
 	if err != nil {
 		p.stream.judge(false, "%v", err)
