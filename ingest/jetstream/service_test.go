@@ -19,9 +19,9 @@ import (
 // Fails when: swap takes the new terms into use before it has looked back, or AddPast adds twice.
 func TestANewTopicHasItsPast(t *testing.T) {
 	t.Parallel()
-	const events = 25_000
 	start := time.Now().Add(-3 * time.Minute).Truncate(time.Minute)
-	l := newLog(t, start, 10*time.Millisecond) // until a minute or so after now
+	events := int64(time.Since(start)/(10*time.Millisecond)) + 1500 // until fifteen seconds after now, which have to be waited for
+	l := newLog(t, start, 10*time.Millisecond)
 	h := &jetstreamtest.Host{Log: l, Whole: true, Until: events}
 	w := newWorld(t, storetest.URL(t))
 	if err := w.store.DeleteTopic(t.Context(), 1, "w3"); err != nil {
