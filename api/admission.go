@@ -67,14 +67,9 @@ func (s *Server) admission(ctx context.Context, in *admissionIn) (*admissionOut,
 		return nil, problem(http.StatusServiceUnavailable, codeNotConfigured, "this process knows no admission rates", "Ask another one.")
 	}
 	now := s.now()
-	f := st.total()
-	switch {
-	case f == nil:
-		return nil, problem(http.StatusServiceUnavailable, codeNoForecast, "there is no forecast of "+in.Site+" yet", "Send its traffic; the first forecast follows within a minute.").with("Retry-After", "30")
-	case expired(f, now):
-		return nil, problem(http.StatusServiceUnavailable, codeExpired, "the last forecast of "+in.Site+" no longer counts", "A rate from it would be a guess: see why its traffic or the engine has stopped.").with("Retry-After", "30")
-	case !(f.CapacityRPM > 0):
-		return nil, problem(http.StatusConflict, codeCapacityUnknown, "how much this site can take is not known", "Enter the requests a minute one unit serves, or import a load test.")
+	f, err := plannable(st, now, func(f *surgecast.SiteForecast) bool { return f.CapacityRPM > 0 })
+	if err != nil {
+		return nil, err
 	}
 	a := s.c.Admit(f, in.RequestsPerVisitor, in.VisitMinutes, in.RequestsPerRecipient, in.WindowMinutes, now)
 	end := now.Add(2 * time.Hour)

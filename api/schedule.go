@@ -53,14 +53,9 @@ func (s *Server) schedule(ctx context.Context, in *scheduleIn) (*scheduleOut, er
 		return nil, problem(http.StatusServiceUnavailable, codeNotConfigured, "this process makes no schedules", "Ask another one.")
 	}
 	now := s.now()
-	f := st.total()
-	switch {
-	case f == nil:
-		return nil, problem(http.StatusServiceUnavailable, codeNoForecast, "there is no forecast of "+in.Site+" yet", "Send its traffic; the first forecast follows within a minute.").with("Retry-After", "30")
-	case expired(f, now):
-		return nil, problem(http.StatusServiceUnavailable, codeExpired, "the last forecast of "+in.Site+" no longer counts", "A schedule from it would do harm: see why its traffic or the engine has stopped.").with("Retry-After", "30")
-	case !(f.RPMPerUnit > 0):
-		return nil, problem(http.StatusConflict, codeCapacityUnknown, "how much a unit serves is not known", "Enter the requests a minute one unit serves, or import a load test.")
+	f, err := plannable(st, now, func(f *surgecast.SiteForecast) bool { return f.RPMPerUnit > 0 })
+	if err != nil {
+		return nil, err
 	}
 	key := now.UTC().Format("20060102")
 	if st.surge != nil {
@@ -97,6 +92,20 @@ func (s *Server) schedule(ctx context.Context, in *scheduleIn) (*scheduleOut, er
 		out.Body, err = p.aws()
 	}
 	return out, err
+}
+
+// plannable is the forecast something may be planned from: there is one, it still counts, and it knows a capacity.
+func plannable(st standing, now time.Time, measured func(*surgecast.SiteForecast) bool) (*surgecast.SiteForecast, error) {
+	f := st.total()
+	switch {
+	case f == nil:
+		return nil, problem(http.StatusServiceUnavailable, codeNoForecast, "there is no forecast of "+st.site.Slug+" yet", "Send its traffic; the first forecast follows within a minute.").with("Retry-After", "30")
+	case expired(f, now):
+		return nil, problem(http.StatusServiceUnavailable, codeExpired, "the last forecast of "+st.site.Slug+" no longer counts", "A plan from it would do harm: see why its traffic or the engine has stopped.").with("Retry-After", "30")
+	case !measured(f):
+		return nil, problem(http.StatusConflict, codeCapacityUnknown, "how much this site can take is not known", "Enter the requests a minute one unit serves, or import a load test.")
+	}
+	return f, nil
 }
 
 type schedulePlan struct {
