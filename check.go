@@ -50,7 +50,11 @@ type CheckAnswer struct {
 	Until       time.Time  // what the numbers below speak of
 	ExtraVisits [3]float64 // requests beyond the usual until then: quantiles .1, .5 and .9, so 16 of 20 such cases lie between the ends
 	Probability float64    // that the site's capacity is passed by then
-	CapacityRPM float64    // 0: unknown
+	// Guessed says that no visit of this site was traced to the topic: ExtraVisits and Probability take a mention to
+	// bring what it brings on similar sites. Alone is then the chance without the topic, by the site's own forecast.
+	Guessed     bool
+	Alone       float64
+	CapacityRPM float64 // 0: unknown
 	Counted     []CheckSource
 	Simulated   bool
 }
@@ -60,4 +64,5 @@ type CheckSource struct {
 	Source  string
 	Since   time.Time // first bucket
 	Through time.Time // end of the last bucket
+	Summed  bool      // part of MentionsNow: posts of networks that do not share them; the others are signals of their own
 }

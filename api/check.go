@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"time"
 
@@ -32,13 +33,15 @@ type CheckBody struct {
 
 	Topic           string        `json:"topic" doc:"Slug; empty: nobody counts it yet"`
 	Linked          bool          `json:"linked" doc:"The topic feeds the site's forecast"`
-	MentionsNow     Number        `json:"mentions_per_minute"`
+	MentionsNow     Number        `json:"mentions_per_minute" doc:"Sum of the sources in counted that say summed"`
 	MentionsUsual   Number        `json:"usual_mentions_per_minute"`
 	TimesUsual      Number        `json:"times_usual"`
 	DoublingMinutes Number        `json:"doubling_minutes" doc:"null: not growing, or cannot tell"`
 	Until           time.Time     `json:"until" doc:"What the numbers below speak of"`
 	Extra           CheckExtra    `json:"extra_requests"`
 	Probability     Number        `json:"probability" doc:"That capacity is passed by then"`
+	Alone           Number        `json:"probability_alone" doc:"The same by the site's own forecast, without a topic that is not linked; null: the topic is part of it"`
+	VisitsBasis     string        `json:"visits_basis" enum:"own,similar_sites" doc:"What extra_requests and probability take a mention to bring. similar_sites: no visit here was traced to the topic, and no verdict rests on that alone"`
 	CapacityRPM     Rate          `json:"capacity_rpm"`
 	Counted         []CheckSource `json:"counted"`
 	Simulated       bool          `json:"simulated"`
@@ -57,6 +60,7 @@ type CheckSource struct {
 	Source  string    `json:"source"`
 	Since   time.Time `json:"since"`
 	Through time.Time `json:"through"`
+	Summed  bool      `json:"summed" doc:"Part of mentions_per_minute: posts of networks that do not share them. Others are signals of their own, never added"`
 }
 
 type (
@@ -86,8 +90,11 @@ func (s *Server) check(ctx context.Context, in *checkIn) (*checkOut, error) {
 		Site: site.Slug, Name: site.Name, Now: a.At, Word: a.Word, State: a.State, Headline: a.Headline, Sentence: a.Sentence, Caveats: append([]string{}, a.Caveats...),
 		Basis: a.Basis, Topic: a.Topic, Linked: a.Linked, MentionsNow: Number(a.MentionsNow), MentionsUsual: Number(a.MentionsUsual), TimesUsual: Number(a.TimesUsual),
 		DoublingMinutes: Number(a.DoublingMinutes), Until: a.Until, Probability: Number(a.Probability), CapacityRPM: Rate(a.CapacityRPM),
-		Extra:   CheckExtra{Number(a.ExtraVisits[0]), Number(a.ExtraVisits[1]), Number(a.ExtraVisits[2])},
-		Counted: []CheckSource{}, Simulated: a.Simulated, TimeZone: site.TimeZone,
+		Extra: CheckExtra{Number(a.ExtraVisits[0]), Number(a.ExtraVisits[1]), Number(a.ExtraVisits[2])},
+		Alone: Number(math.NaN()), VisitsBasis: "own", Counted: []CheckSource{}, Simulated: a.Simulated, TimeZone: site.TimeZone,
+	}
+	if a.Guessed {
+		b.Alone, b.VisitsBasis = Number(a.Alone), "similar_sites"
 	}
 	for _, c := range a.Counted {
 		b.Counted = append(b.Counted, CheckSource(c))

@@ -27,9 +27,9 @@ type RiskBody struct {
 	Grid         RiskGrid     `json:"grid"`
 	TimeToBreach []BreachTime `json:"time_to_breach"`
 
-	ActBy         *time.Time `json:"act_by"`
+	ActBy         *time.Time `json:"act_by" doc:"Last moment a decision still serves before the early end of the breach (1 case in 10). Once past it stays where it first passed: act now"`
 	ActByReason   string     `json:"act_by_reason" doc:"Why there is none"`
-	LateBySeconds int        `json:"late_by_seconds"`
+	LateBySeconds int        `json:"late_by_seconds" doc:"Since act_by passed; 0: it has not"`
 
 	PeakDotsRPM       []Rate   `json:"peak_dots_rpm" doc:"20 equally likely highest demands"`
 	BreachDotsMinutes []Number `json:"breach_dots_minutes" doc:"20 equally likely first breaches from the origin; null: not by then"`

@@ -40,7 +40,7 @@ func Check(ctx context.Context, st CheckStore, q surgecast.CheckQuestion, f *sur
 	a := &facts.Answer
 	a.At, a.Basis = now, surgecast.BasisPrior
 	a.MentionsNow, a.MentionsUsual, a.TimesUsual, a.DoublingMinutes = math.NaN(), math.NaN(), math.NaN(), math.NaN()
-	a.Probability = math.NaN()
+	a.Probability, a.Alone = math.NaN(), math.NaN()
 	a.Until = now.Add(checkHorizon * time.Minute)
 	if q.Topic.ID != 0 {
 		a.Topic, a.Simulated = q.Topic.Slug, q.Topic.Simulated
@@ -117,6 +117,7 @@ func hearTopic(ctx context.Context, st CheckStore, topic surgecast.Topic, now ti
 		if now.Sub(end) > checkFresh {
 			continue
 		}
+		a.Counted[len(a.Counted)-1].Summed = headline(src)
 		from := latest(f.First, topic.Since, end.Add(-checkHistory*time.Minute)).Truncate(time.Minute)
 		bs, err := st.Mentions(ctx, topic.ID, src.ID, from, end, true)
 		if err != nil {
@@ -224,6 +225,7 @@ func effect(a *surgecast.CheckAnswer, f *surgecast.SiteForecast, lift []float64,
 		}
 		return usual
 	}
+	a.Guessed = true
 	total, peak := 0., 0.
 	for _, v := range lift {
 		total += max(0, v) * weight
@@ -235,6 +237,7 @@ func effect(a *surgecast.CheckAnswer, f *surgecast.SiteForecast, lift []float64,
 	if !(f.CapacityRPM > 0) || len(f.RiskGrid) == 0 {
 		return usual
 	}
+	a.Alone = risk.At(f.HorizonMinutes, f.Risk, checkHorizon+ahead)
 	// The chance, averaged over 20 equally likely conversions: what talk adds leaves so much less capacity.
 	const cases = 20
 	p := 0.

@@ -20,6 +20,7 @@ type judge struct {
 	FailSurge map[string]*surgecast.Surge `json:"fail_surge"`
 	State     surgecast.State             `json:"state"` // as the last ledger row says
 	Trail     capacity.Trail              `json:"trail"`
+	Passed    time.Time                   `json:"passed"` // the act-by that has passed, where it first did; zero: none
 	Told      told                        `json:"told"` // to receivers of recommendation.changed
 }
 
@@ -41,6 +42,7 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	f := t.forecast(now)
 	f.Fed = fed
 	risk.Assess(t.site, &f, now)
+	t.run.Judge.Passed = risk.HoldPassed(&f, t.run.Judge.Passed, now)
 	whole := t.key.segment == surgecast.TotalSegment // a segment is judged, but units are the site's
 	if whole {
 		f.Recommendation = e.recommend(t, &f, now)

@@ -244,7 +244,7 @@ func (e *Engine) fromLedger(ctx context.Context, t *track, origin time.Time) (*t
 		return t, nil
 	}
 	f := rows[0]
-	j := judge{State: f.State, Fail: map[string]risk.Machine{}, FailSurge: map[string]*surgecast.Surge{}}
+	j := judge{State: f.State, Passed: passedBefore(f), Fail: map[string]risk.Machine{}, FailSurge: map[string]*surgecast.Surge{}}
 	j.Load = risk.Machine{At: origin, Since: origin, State: surgecast.StateCalm}
 	if f.State == surgecast.StateCannotTell || f.State == surgecast.StateLearning {
 		j.Load.State = f.State
@@ -291,4 +291,12 @@ func parseTrackKey(s string) (trackKey, bool) {
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
 	return trackKey{n, seg}, err == nil
+}
+
+// passedBefore is the act-by a ledger row says has passed.
+func passedBefore(f surgecast.SiteForecast) time.Time {
+	if f.LateBySeconds > 0 {
+		return f.ActBy
+	}
+	return time.Time{}
 }

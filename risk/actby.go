@@ -3,6 +3,8 @@ package risk
 import (
 	"math"
 	"time"
+
+	"surgecast"
 )
 
 // ActByProbability is the chance at which a breach counts as early: act_by leaves the lead time before the
@@ -33,4 +35,18 @@ func ActBy(now, origin time.Time, ttbMinutes float64, leadP95Seconds int, risk24
 		lateBySeconds = int(math.Ceil(late.Seconds()))
 	}
 	return at, lateBySeconds, ""
+}
+
+// HoldPassed keeps an act-by that has passed at the moment it first did. Computed anew each minute, a deadline behind
+// us would move along with the clock and never be later than the lead time: passed is where the forecasts before left
+// it (zero: none of them was late), and the answer is where this one leaves it. A deadline ahead again ends it.
+func HoldPassed(f *surgecast.SiteForecast, passed, now time.Time) time.Time {
+	if f.LateBySeconds <= 0 {
+		return time.Time{}
+	}
+	if passed.IsZero() || f.ActBy.Before(passed) {
+		return f.ActBy
+	}
+	f.ActBy, f.LateBySeconds = passed, max(1, int(math.Ceil(now.Sub(passed).Seconds())))
+	return passed
 }

@@ -71,30 +71,44 @@ func SayCheck(f CheckFacts) surgecast.CheckAnswer {
 // judged is an answer with numbers on both sides.
 func (f CheckFacts) judged(a *surgecast.CheckAnswer, s speaker, talk string) {
 	until := s.at(a.Until)
-	p := a.Probability
-	c := showChance(p, nil, 0)
-	said := ""
-	if !math.IsNaN(p) && a.State != surgecast.StateOver { // over capacity, a chance of passing it is no news
-		said = capital(c.said()) + " that traffic passes " + exact(a.CapacityRPM) + " requests a minute by " + until + "."
-	}
-	extra := ""
-	if lo, mid, hi := a.ExtraVisits[0], a.ExtraVisits[1], a.ExtraVisits[2]; mid >= 1 {
+	passes := " that traffic passes " + exact(a.CapacityRPM) + " requests a minute by " + until
+	p, extra := a.Probability, ""
+	if a.Guessed {
+		// What a guess adds decides nothing and is no number of visits (UX 2.0: fewer than 200 visits traced).
+		p, extra = a.Alone, "No visit here was traced to it yet."
+	} else if lo, mid, hi := a.ExtraVisits[0], a.ExtraVisits[1], a.ExtraVisits[2]; mid >= 1 {
 		extra = "Expect about " + about(mid) + " extra requests by " + until + " (" + down(lo) + "–" + up(hi) + " in 16 of 20 such cases)."
 	}
 	threshold := f.Site.Capacity.AlertProbability
 	if threshold == 0 {
 		threshold = DefaultAlertProbability
 	}
-	small := a.ExtraVisits[1] < noticeableShare*f.UsualExtra
+	said := ""
+	if !math.IsNaN(a.Probability) && a.State != surgecast.StateOver { // over capacity, a chance of passing it is no news
+		said = capital(showChance(p, nil, 0).said()) + passes + "."
+	}
+	noticed := a.ExtraVisits[1]
+	if a.Guessed {
+		noticed = a.ExtraVisits[2] // not even at the high end
+	}
+	small := noticed < noticeableShare*f.UsualExtra
 	switch {
 	case a.State == surgecast.StateRecovery:
 		a.Word, a.Headline = surgecast.CheckThreat, "Wait: the site is still recovering."
 	case a.State == surgecast.StateOver, a.State == surgecast.StateFailing:
 		a.Word, a.Headline = surgecast.CheckThreat, "Threat. Send nothing now."
+		if a.Guessed {
+			extra = "The site itself is " + stateWord(a.State) + ", whatever the talk."
+			said = ""
+		}
 	case p >= likelyFrom:
 		a.Word, a.Headline = surgecast.CheckThreat, fitting("Threat. Send nothing more before "+until+".", "Threat. Send nothing more now.")
 	case p >= threshold:
 		a.Word, a.Headline = surgecast.CheckBoth, fitting("A gift until "+exact(a.CapacityRPM)+" a minute, then a threat.", "A gift at first, then a threat.")
+	case a.Guessed && a.Probability >= threshold:
+		// A prior alone is no threat: it says what to find out.
+		a.Word, a.Headline = surgecast.CheckCannotTell, "Cannot tell yet: not linked to this site."
+		said = "If a mention brought what it does on similar sites: " + showChance(a.Probability, nil, 0).said() + passes + "; without it, " + showChance(p, nil, 0).said() + "."
 	case small:
 		a.Word, a.Headline = surgecast.CheckNotNoticeable, "Not noticeable."
 		extra = ""
@@ -103,8 +117,10 @@ func (f CheckFacts) judged(a *surgecast.CheckAnswer, s speaker, talk string) {
 		}
 	default:
 		a.Word, a.Headline = surgecast.CheckGift, "Gift. There is room for these visits."
-		if math.IsNaN(p) {
+		if math.IsNaN(a.Probability) {
 			a.Headline = "Gift, if there is room for these visits."
+		} else if a.Guessed {
+			said = "With visits as on similar sites: " + showChance(a.Probability, nil, 0).said() + passes + "."
 		}
 	}
 	a.Sentence = join(talk, extra, said)
@@ -148,7 +164,7 @@ func (f CheckFacts) caveats(a *surgecast.CheckAnswer, s speaker) {
 	switch {
 	case a.Basis == surgecast.BasisRecent:
 		say("Counted for " + plural(int(max(f.Now.Sub(f.Began), 0).Minutes()), "minute") + " only: what is usual is a guess.")
-	case !a.Linked && a.Word != surgecast.CheckCannotTell:
+	case !a.Linked && (a.Word != surgecast.CheckCannotTell || a.Guessed):
 		say("How many visits a mention brings is a guess from similar sites: link the topic to the site, and its own traffic will tell.")
 	}
 	if f.Forecast != nil && !(a.CapacityRPM > 0) && a.Word != surgecast.CheckCannotTell {

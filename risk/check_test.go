@@ -25,6 +25,7 @@ func checkFacts() risk.CheckFacts {
 	}
 }
 
+// Fails when: judged takes Probability for a guessed answer too ("p := a.Probability" alone).
 func TestSayCheck(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -50,6 +51,31 @@ func TestSayCheck(t *testing.T) {
 				f.Answer.TimesUsual, f.Answer.MentionsNow, f.Answer.ExtraVisits, f.Answer.Probability = 1, 2, [3]float64{}, .012
 			}, surgecast.CheckNotNoticeable, "Not noticeable.",
 			"Talk is as usual: about 2 mentions a minute. Very small chance (1 %) that traffic passes 1,200 requests a minute by 20:20.", 0,
+		},
+		{
+			"not linked, and a threat by the prior alone", func(f *risk.CheckFacts) {
+				f.Answer.Linked, f.Answer.Guessed, f.Answer.Probability, f.Answer.Alone = false, true, .75, .004
+			}, surgecast.CheckCannotTell, "Cannot tell yet: not linked to this site.",
+			"Talk is 6 times the usual and doubling every 9 minutes. No visit here was traced to it yet. If a mention brought what it does on similar sites: likely (75 %) that traffic passes 1,200 requests a minute by 20:20; without it, almost no chance (under 1 %).", 30,
+		},
+		{
+			"not linked, the site busy by itself", func(f *risk.CheckFacts) {
+				f.Answer.Linked, f.Answer.Guessed, f.Answer.Probability, f.Answer.Alone = false, true, .9, .7
+			}, surgecast.CheckThreat, "Threat. Send nothing more before 20:20.",
+			"Talk is 6 times the usual and doubling every 9 minutes. No visit here was traced to it yet. Likely (70 %) that traffic passes 1,200 requests a minute by 20:20.", 20,
+		},
+		{
+			"not linked, room even so", func(f *risk.CheckFacts) {
+				f.Answer.Linked, f.Answer.Guessed, f.Answer.Probability, f.Answer.Alone = false, true, .05, .004
+			}, surgecast.CheckGift, "Gift. There is room for these visits.",
+			"Talk is 6 times the usual and doubling every 9 minutes. No visit here was traced to it yet. With visits as on similar sites: small chance (5 %) that traffic passes 1,200 requests a minute by 20:20.", 0,
+		},
+		{
+			"not linked, the site failing by itself", func(f *risk.CheckFacts) {
+				f.Answer.Linked, f.Answer.Guessed, f.Answer.Probability, f.Answer.Alone = false, true, .55, .004
+				f.Verdict.State = surgecast.StateFailing
+			}, surgecast.CheckThreat, "Threat. Send nothing now.",
+			"Talk is 6 times the usual and doubling every 9 minutes. The site itself is failing, whatever the talk.", 20,
 		},
 		{
 			"never counted", func(f *risk.CheckFacts) {
@@ -86,7 +112,7 @@ func TestSayCheck(t *testing.T) {
 // An answer never hides what it stands on.
 func TestCheckCaveats(t *testing.T) {
 	f := checkFacts()
-	f.Answer.Linked = false
+	f.Answer.Linked, f.Answer.Guessed = false, true
 	f.Answer.CapacityRPM, f.Answer.Probability = 0, math.NaN()
 	f.Forecast.IssuedAt = f.Now.Add(-7 * time.Minute)
 	f.Verdict.State = surgecast.StateLearning

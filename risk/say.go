@@ -174,6 +174,10 @@ func (s *sentences) alert() {
 		s.alertPast()
 		return
 	}
+	if by.Sub(s.now) > RankingMinutes*time.Minute { // nothing is ordered today for what may come tomorrow
+		s.watch()
+		return
+	}
 	do := s.remedy()
 	switch {
 	case by.IsZero() && do == "":

@@ -1,0 +1,52 @@
+package risk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"surgecast"
+)
+
+// An act-by that has passed stays where it first did, so that "late by" grows with the clock and the page does not
+// name a new past minute every minute; a deadline ahead begins anew, and an earlier one is the one that was missed.
+//
+// Fails when: HoldPassed returns f.ActBy without writing passed into the row.
+func TestAnActByThatPassedStaysWhereItDid(t *testing.T) {
+	f := &surgecast.SiteForecast{}
+	step := func(now, actBy time.Time, passed time.Time) time.Time {
+		f.ActBy, f.LateBySeconds = actBy, max(0, int(now.Sub(actBy).Seconds()))
+		return HoldPassed(f, passed, now)
+	}
+	passed := step(on(14, 40), on(14, 41), time.Time{})
+	if !passed.IsZero() || f.LateBySeconds != 0 {
+		t.Fatalf("ahead: passed %v, late %d", passed, f.LateBySeconds)
+	}
+	passed = step(on(14, 42), on(14, 41), passed)
+	want := on(14, 43-9) // the earliest that is named
+	for m := 43; m < 60; m++ {
+		passed = step(on(14, m), on(14, m-9), passed) // computed anew it is always a lead time ago
+		if !f.ActBy.Equal(want) || f.LateBySeconds != int(on(14, m).Sub(want).Seconds()) {
+			t.Fatalf("at 14:%d act by %v, late %d; want %v", m, f.ActBy, f.LateBySeconds, want)
+		}
+	}
+	if passed = step(on(15, 0), on(15, 30), passed); !passed.IsZero() || !f.ActBy.Equal(on(15, 30)) {
+		t.Errorf("a new deadline: passed %v, act by %v", passed, f.ActBy)
+	}
+	if passed = step(on(15, 32), on(15, 30), passed); !passed.Equal(on(15, 30)) {
+		t.Errorf("missed again: passed %v, want 15:30", passed)
+	}
+}
+
+// An alert that lingers while the next possible breach is tomorrow asks for nothing today.
+//
+// Fails when: the turn to watch's words is taken out of alert.
+func TestAnAlertForTomorrowOrdersNothingToday(t *testing.T) {
+	now := on(14, 20)
+	f := forecastAt(now, surgecast.StateAlert, 0, 0, 0, .01, .02, .04, .05, .2)
+	f.Recommendation = surgecast.Recommendation{Units: 7, WouldBeUnits: 7, MaxUnits: 20}
+	v := Say(factsAt(now, f))
+	if !strings.HasPrefix(v.Headline, "Be ready. Decide by tomorrow") || v.State != surgecast.StateAlert {
+		t.Errorf("%s: %q", v.State, v.Headline)
+	}
+}
