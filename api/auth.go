@@ -66,7 +66,7 @@ func (w identity) bound() *Problem {
 	return problem(http.StatusForbidden, codeKeyBound, "this key is bound to single sites, and this concerns the whole account", "Use a key that is not bound to sites.")
 }
 
-var keylessIdentity = identity{account: surgecast.DefaultAccount, scopes: []surgecast.Scope{surgecast.ScopeAdmin}, key: "keyless", name: "keyless"}
+var keylessIdentity = identity{account: surgecast.DefaultAccount, scopes: []surgecast.Scope{surgecast.ScopeAdmin}, key: "keyless", name: "someone at this machine"}
 
 // admit lets in whom the configuration lets in. Routes under /v1 need a key, or this machine.
 func (s *Server) admit(c *gin.Context) {

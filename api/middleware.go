@@ -35,12 +35,39 @@ func (s *Server) refuse(c *gin.Context, p *Problem) {
 		c.Writer.Header()[k] = v
 	}
 	c.Abort()
-	c.Header("Content-Type", "application/problem+json")
 	c.Header("Cache-Control", "no-store")
+	if s.refusePage(c, p) {
+		return
+	}
+	c.Header("Content-Type", "application/problem+json")
 	c.Status(p.Status)
 	enc := json.NewEncoder(c.Writer)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(p) // the client is gone: nobody is left to tell
+}
+
+// refusePage shows the problem to who asked for a page with a browser, and reports whether it did. Under /v1 and for
+// every other client a problem is JSON.
+func (s *Server) refusePage(c *gin.Context, p *Problem) bool {
+	read := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
+	if s.c.Draw == nil || !read || strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+		return false
+	}
+	c.Writer.Header().Add("Vary", "Accept")
+	if !strings.Contains(c.GetHeader("Accept"), "text/html") {
+		return false
+	}
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return false
+	}
+	page, err := s.c.Draw("problem", doc)
+	if err != nil {
+		return false
+	}
+	c.Header("Content-Security-Policy", plainCSP)
+	c.Data(p.Status, "text/html; charset=utf-8", page)
+	return true
 }
 
 // observe measures the request and turns a panic into a problem.

@@ -281,6 +281,47 @@ func TestPagesWithoutABuild(t *testing.T) {
 	}
 }
 
+// Who asks with a browser for a page that is not there reads a page; the reference on it is the one in the log. Other
+// clients, and everything under /v1, get the problem as JSON.
+//
+// Fails when: refusePage's look at the Accept header is taken out.
+func TestAProblemForABrowserIsAPage(t *testing.T) {
+	ts := newTest(t, keyless, func(c *Config) {
+		c.Draw = func(page string, doc []byte) ([]byte, error) { return append([]byte(page+" "), doc...), nil }
+	})
+	ts.site(surgecast.DefaultAccount, "nordlicht")
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, path := range []string{"/status/nordlicht", "/status/nobody", "/nowhere", "/s/no-such-link"} {
+		page := ts.ask("GET", path, "", "Accept", browser)
+		if page.status != 404 || !strings.HasPrefix(page.body, `problem {`) || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") ||
+			page.header.Get("Content-Security-Policy") != plainCSP || page.header.Get("Vary") != "Accept" {
+			t.Errorf("%s with a browser: %d %s %v", path, page.status, page.body, page.header)
+		}
+		if ref := problemIn(t, strings.TrimPrefix(page.body, "problem ")).Reference; ref == "" || !strings.Contains(ts.logs.String(), ref) {
+			t.Errorf("%s: the reference %q is not in the log", path, ref)
+		}
+		other := ts.ask("GET", path, "", "Accept", "*/*")
+		if other.status != 404 || other.header.Get("Content-Type") != "application/problem+json" || other.json(t)["reference"] == "" {
+			t.Errorf("%s without: %d %s", path, other.status, other.body)
+		}
+	}
+	if a := ts.ask("GET", "/v1/sites/nobody", "", "Accept", browser); a.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("under /v1: %v", a.header)
+	}
+	known, unknown := ts.ask("GET", "/v1/status/nordlicht", "").json(t), ts.ask("GET", "/v1/status/nobody", "").json(t)
+	if known["detail"] != unknown["detail"] {
+		t.Errorf("a site that is not public is told from one that is not there: %v, %v", known, unknown)
+	}
+}
+
+func problemIn(t *testing.T, body string) (p Problem) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return p
+}
+
 // What is scraped: a number that is no longer known has no sample, and no label carries a topic.
 func TestMetrics(t *testing.T) {
 	ts := newTest(t, keyless)

@@ -73,16 +73,21 @@ func (s *Server) statusRoutes() {
 func (s *Server) publicSite(ctx context.Context, slug string) (standing, []surgecast.Notice, error) {
 	st, ok := s.memory.of(surgecast.DefaultAccount, slug)
 	if !ok || s.c.SayStatus == nil {
-		return standing{}, nil, notFound("status page", slug)
+		return standing{}, nil, noPublicPage()
 	}
 	notices, err := s.notices.of(ctx, s.c.Wall(), st.site.ID)
 	if err != nil {
 		return standing{}, nil, err
 	}
 	if len(notices) == 0 || !notices[0].Shown {
-		return standing{}, nil, notFound("status page", slug)
+		return standing{}, nil, noPublicPage()
 	}
 	return st, notices, nil
+}
+
+// noPublicPage says the same of a page that is not public and of one that never was: which of them is nobody's business.
+func noPublicPage() *Problem {
+	return problem(http.StatusNotFound, codeNotFound, "there is no public page at this address", "Check the spelling. Whoever runs the site publishes its page in the dashboard: Setup, Public page.")
 }
 
 func (s *Server) publicStatus(ctx context.Context, in *SitePath) (*publicStatusOut, error) {

@@ -34,7 +34,7 @@ var drawn = template.Must(template.New("drawn").Funcs(template.FuncMap{
 
 // Draw makes a page of the API's JSON documents: "overview" of the answer of GET /v1/sites?sort=risk,
 // "site" of an object {"risk":…, "forecast":…, "capacity":…} of the three documents of one site, "status" of
-// the answer of GET /v1/status/{site}. The
+// the answer of GET /v1/status/{site}, "problem" of a problem document. The
 // page needs no script and no other file. Without script it asks for itself again every 30 seconds;
 // with script on, and no dashboard built, whoever serves it sends the same as a Refresh header.
 func Draw(page string, doc []byte) ([]byte, error) {
@@ -47,6 +47,8 @@ func Draw(page string, doc []byte) ([]byte, error) {
 		view, err = siteOf(doc)
 	case "status":
 		view, err = statusOf(doc)
+	case "problem":
+		view, err = problemOf(doc)
 	default:
 		return nil, fmt.Errorf("drawing page %q: there is no such page", page)
 	}

@@ -40,8 +40,8 @@ const (
 		"points":[{"at":"2026-09-24T12:20:00Z","quantiles_rpm":[500,550,600,650,700,750,800]},{"at":"2026-09-24T12:25:00Z","quantiles_rpm":[500,600,700,800,900,1000,1200]},{"at":"2026-09-24T13:20:00Z","quantiles_rpm":[400,600,800,1100,1500,1900,2600]}],
 		"history":[{"at":"2026-09-24T11:40:00Z","requests_rpm":400},{"at":"2026-09-24T11:45:00Z","requests_rpm":null},{"at":"2026-09-24T11:50:00Z","requests_rpm":430},{"at":"2026-09-24T12:15:00Z","requests_rpm":600.4,"saturated":true}],
 		"gaps":[{"from":"2026-09-24T11:45:00Z","to":"2026-09-24T11:50:00Z"}],"capacity_rpm":1200,"capacity_history":[{"at":"2026-09-24T11:00:00Z","capacity_rpm":1000}]}`
-	capacityJSON = `{"mode":"shadow","units_now":6,"rpm_per_unit":200,"recommendation":{"units":6,"would_be_units":13,"detail":"13 units carry 19 in 20 peaks.",
-		"plan":[{"at":"2026-09-24T12:20:00Z","units":13},{"at":"2026-09-24T14:30:00Z","units":9}],"valid_until":"2026-09-24T12:24:00Z"}}`
+	capacityJSON = `{"mode":"shadow","units_now":6,"rpm_per_unit":200,"measured":{"low_rpm":1140,"high_rpm":1260},"recommendation":{"units":6,"would_be_units":13,"serves_rpm":2600,"detail":"13 units carry 19 in 20 peaks.",
+		"plan":[{"at":"2026-09-24T12:20:00Z","units":13,"serves_rpm":2600},{"at":"2026-09-24T14:30:00Z","units":9,"serves_rpm":1800}],"valid_until":"2026-09-24T12:24:00Z"}}`
 	siteJSON     = `{"risk":` + riskJSON + `,"forecast":` + forecastJSON + `,"capacity":` + capacityJSON + `}`
 	overviewJSON = `{"now":"2026-09-24T12:20:00Z","items":[
 		{"slug":"nordlicht","name":"Nordlicht Tickets","time_zone":"Europe/Berlin","simulated":true,"status":{"state":"alert","act_by":"2026-09-24T12:41:00Z","probability_6h":0.8,
@@ -148,10 +148,24 @@ func TestWhatCannotBeDrawnIsAnError(t *testing.T) {
 	}
 }
 
+// A problem's page says what the problem says, escaped, and where to go.
+func TestProblemPage(t *testing.T) {
+	b, err := Draw("problem", []byte(`{"title":"Not Found","detail":"there is nothing at <this> address","remedy":"Ask somebody","reference":"abc123"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<h1>Not Found</h1>", "There is nothing at &lt;this&gt; address.", "Ask somebody.", "reference abc123.", `href="/"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %q in %s", want, b)
+		}
+	}
+}
+
 // FuzzDraw: documents come from our own API, but a page must never take the process down with it.
 func FuzzDraw(f *testing.F) {
 	f.Add("site", siteJSON)
 	f.Add("overview", overviewJSON)
+	f.Add("problem", `{"title":"x","detail":"y"}`)
 	f.Fuzz(func(t *testing.T, page, doc string) {
 		b, err := Draw(page, []byte(doc))
 		if err == nil && !strings.HasSuffix(strings.TrimSpace(string(b)), "</html>") {

@@ -12,7 +12,7 @@ const about = (headline, sentence, o = {}) => ({
   site: "nordlicht", name: "Nordlicht Tickets", now: iso(now), word: "gift", state: "calm", headline, sentence, caveats: [], basis: "counted", topic: "nordlicht-tour", linked: true,
   mentions_per_minute: 38, usual_mentions_per_minute: 5.5, times_usual: 6, doubling_minutes: 9.2, until: iso(now + 360 * minute), extra_requests: { low: 1840, median: 3040, high: 5410 },
   probability: 0.05, capacity_rpm: 1200, simulated: false, time_zone: "Europe/Berlin",
-  counted: [{ source: "bluesky", since: iso(now - 34 * minute), through: iso(now) }, { source: "hackernews", since: iso(now - 30 * 60 * minute), through: iso(now) }, { source: "x", since: iso(now - 9 * 1440 * minute), through: iso(berlin("13:55")) }],
+  counted: [{ source: "bluesky", since: iso(now - 34 * minute), through: iso(now), summed: true }, { source: "hackernews", since: iso(now - 30 * 60 * minute), through: iso(now), summed: false }, { source: "x", since: iso(now - 9 * 1440 * minute), through: iso(berlin("13:55")), summed: false }],
   ...o,
 }); // prettier-ignore
 

@@ -24,7 +24,9 @@ export interface CheckAnswer {
   until: string;
   probability: number | null;
   capacity_rpm: number | null;
-  counted: { source: string; since: string; through: string }[] | null;
+  probability_alone: number | null;
+  visits_basis: "own" | "similar_sites";
+  counted: { source: string; since: string; through: string; summed: boolean }[] | null;
   simulated: boolean;
   time_zone: string;
 }

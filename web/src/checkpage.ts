@@ -212,7 +212,7 @@ export class CheckPage implements Page {
         caveats.length > 0 || zone !== a.time_zone
           ? h("ul", { class: "caveats" }, ...caveats.map((c) => h("li", {}, ...withTimes(c))), zone !== a.time_zone && h("li", {}, `Times in these sentences are in ${a.time_zone}.`))
           : null,
-        h("p", { class: "note basis" }, bases[a.basis], " Answer from ", timeElement(now, now, zone), "."),
+        h("p", { class: "note basis" }, bases[a.basis], a.visits_basis === "similar_sites" ? " What a mention brings: as on similar sites, not measured here." : "", " Answer from ", timeElement(now, now, zone), "."),
         this.countedBy(a, now, zone),
         h(
           "div",

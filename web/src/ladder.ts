@@ -61,7 +61,7 @@ export function ladder(into: HTMLElement, l: Ladder | null, known: boolean, zone
     const at = r.status === "not_needed" ? null : minute(r.act_by);
     patch(cell, [r.status, at, minute(r.serves_from), minute(r.unwind_at), r.probability, zone], () => [
       h("span", { class: `rungstatus ${r.status}` }, status[r.status] ?? r.status),
-      at !== null && Number.isFinite(at) && r.status !== "now" && h("strong", {}, r.status === "by_then" ? "by " : "since ", timeElement(at, now, zone)),
+      at !== null && Number.isFinite(at) && r.status === "by_then" && h("strong", {}, "by ", timeElement(at, now, zone)), // a past deadline moves on with the clock
       h("span", {}, "helps from ", timeElement(minute(r.serves_from), now, zone), " if done now"),
       r.status !== "not_needed" && r.probability !== null && h("span", {}, `${shownPercent(r.probability).text} chance it is needed within a day`),
       r.unwind_at !== null && r.status !== "not_needed" && instant(r.unwind_at) > Math.max(instant(r.serves_from), instant(r.act_by) || 0) && h("span", {}, "can end at ", timeElement(minute(r.unwind_at), now, zone)),

@@ -26,7 +26,8 @@ interface Mark {
 
 const memory = "surgecast.name";
 
-function myName(): string {
+// myName is who marked something on this browser last.
+export function myName(): string {
   try {
     return localStorage.getItem(memory) ?? "";
   } catch {

@@ -354,7 +354,9 @@ export class Overview implements Page {
     }
     const left = at - now;
     const words = !this.shell.ticking || s.status?.stale || left > 4 * 3_600_000 ? "" : left <= 0 ? "past" : shortLeft(left);
-    patch(cell, [at, zone, words], () => [timeElement(at, now, zone), words !== "" && h("span", { class: "left" }, words)]);
+    patch(cell, [at, zone, words], () =>
+      words === "past" ? [h("strong", {}, "now"), h("span", { class: "left" }, "was ", timeElement(at, now, zone))] : [timeElement(at, now, zone), words !== "" && h("span", { class: "left" }, words)],
+    );
   }
 
   private announce(items: SiteRow[]): void {

@@ -1,5 +1,6 @@
 import { get, put, Problem } from "./api";
 import { h, patch } from "./element";
+import { myName } from "./marks";
 import { Form, type Value } from "./setupform";
 import type { FullSite, Setting, Tab } from "./setuppage";
 import { noSite, SiteChoice } from "./setupsite";
@@ -95,7 +96,7 @@ export class PublicTab implements Tab {
     const status = n.shown ? await get<Status>(`/v1/status/${slug}`).catch(() => null) : null;
     if (this.site !== x) return; // another site was chosen meanwhile
     const at = (s: string | null): Value => (s ? wall(instant(s), x.time_zone) : "");
-    this.form.fill({ shown: n.shown, words: n.words ?? "", ahead: n.ahead ?? false, part: n.part ?? "", reference: n.reference ?? "", by: n.by ?? "", since: at(n.since), back_from: at(n.back_from), back_by: at(n.back_by) });
+    this.form.fill({ shown: n.shown, words: n.words ?? "", ahead: n.ahead ?? false, part: n.part ?? "", reference: n.reference ?? "", by: myName(), since: at(n.since), back_from: at(n.back_from), back_by: at(n.back_by) });
     const now = this.setting?.now ?? Number.NaN;
     const zone = this.setting?.shell.zone ?? x.time_zone;
     patch(this.last, [n.set_at, n.by, x.time_zone, zone], () => [

@@ -10,7 +10,7 @@ import { copies, type Mentions, perMinute, series, timesUsual } from "./topicser
 import { terms, typed } from "./topicterms";
 import { instant, timeElement, withTimes } from "./zone";
 
-// TopicPage: how fast a topic is talked about, feed by feed. Feeds are never added up: their people overlap.
+// TopicPage: how fast a topic is talked about, feed by feed. A chart is one feed's; what the API adds up, it names.
 
 export interface Topic {
   slug: string;
@@ -41,6 +41,7 @@ export class TopicPage implements Page {
   private readonly name = h("h1", {});
   private readonly chips = h("ul", { class: "talkfacts", "aria-label": "How much is said" });
   private readonly verdict = h("section", { class: "card", "aria-label": "What it does to a site", hidden: true });
+  private readonly note = h("p", { class: "note" });
   private readonly copying = h("p", { class: "card copying", hidden: true });
   private readonly choice = h("div", { class: "choice", role: "group", "aria-label": "Hours shown" });
   private readonly grid = h("div", { class: "talks" });
@@ -68,7 +69,7 @@ export class TopicPage implements Page {
       this.chips,
       this.verdict,
       h("div", { class: "figurehead" }, h("h2", {}, "Mentions, feed by feed"), this.choice),
-      h("p", { class: "note" }, "Raw counts everything; organic leaves out copies and suspects; authors counts people once. Feeds are not added up: their people overlap. Each has its own scale."),
+      this.note,
       this.copying,
       this.empty,
       this.grid,
@@ -230,10 +231,18 @@ export class TopicPage implements Page {
 
   private facts(a: CheckAnswer | null, feeds: number): void {
     const facts: string[] = [];
+    const summed = (a?.counted ?? []).filter((c) => c.summed).map((c) => c.source);
+    patch(this.note, summed, () => [
+      "Raw counts everything; organic leaves out copies and suspects; authors counts people once. Each feed stands for itself, with its own scale, because the people of many overlap.",
+      summed.length > 1 && ` Only posts of networks that do not share them are added up, for the number at the top: ${listed(summed)}.`,
+    ]);
     if (a && a.basis !== "prior") {
       facts.push(timesUsual(a.times_usual));
       if (a.doubling_minutes !== null && a.doubling_minutes > 0 && (a.times_usual ?? 0) >= 1.25) facts.push(`doubling every ${Math.max(1, Math.round(a.doubling_minutes))} min`);
-      if (a.mentions_per_minute !== null) facts.push(`${perMinute(a.mentions_per_minute)}${a.usual_mentions_per_minute === null ? "" : `, usually ${perMinute(a.usual_mentions_per_minute)}`}`);
+      if (a.mentions_per_minute !== null) {
+        const usual = a.usual_mentions_per_minute === null ? "" : `, usually ${perMinute(a.usual_mentions_per_minute)}`;
+        facts.push(`${perMinute(a.mentions_per_minute)}${summed.length > 0 ? ` (${listed(summed)}, last 5 minutes)` : ""}${usual}`);
+      }
       if (a.basis === "recent") facts.push("“usual” is still a guess");
     }
     facts.push(feeds === 0 ? "no feed has counted it yet" : `counted by ${feeds} ${feeds === 1 ? "feed" : "feeds"}`);
@@ -302,6 +311,11 @@ export class TopicPage implements Page {
       ];
     });
   }
+}
+
+// listed is "bluesky, mastodon and x".
+function listed(names: string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 // termsForm is the form of a topic's terms, for a new one and for one that is there.
