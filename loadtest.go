@@ -116,6 +116,32 @@ type CapacityCurve struct {
 	Intervals [][2]float64 `json:"intervals"`
 }
 
+// Taken is what becomes the site's when a person takes over what its load tests tell. A FieldError says why it cannot:
+// nothing was measured, no test reached the limit and what it carried is no more than the site is judged by already,
+// or the units configured were never tested.
+func (m Measured) Taken(c CapacityProfile) (MeasuredCapacity, error) {
+	out := MeasuredCapacity{LowRPM: m.Interval[0], HighRPM: m.Interval[1], TestedMax: m.TestedMax, Curve: m.Curve}
+	units := fmt.Sprintf("%d units", c.Units)
+	switch {
+	case !(m.RPMPerUnit > 0):
+		return out, &FieldError{Field: "site", Detail: "has no load test that tells what one unit serves", Remedy: "Test with less load, so that some step keeps the limits. Nothing was changed."}
+	case m.Curve != nil && c.Units > m.Curve.TestedMax:
+		return out, &FieldError{
+			Field: "units", Value: units, Detail: fmt.Sprintf("are configured, and load tests reached their limit with at most %d: what %s serve would be a guess", m.Curve.TestedMax, units),
+			Remedy: fmt.Sprintf("Test with %s, or configure as many as serve. Nothing was changed.", units),
+		}
+	case !math.IsInf(m.Interval[1], 1):
+		return out, nil
+	case c.RPMPerUnit >= m.RPMPerUnit:
+		return out, &FieldError{
+			Field: "site", Detail: fmt.Sprintf("is judged by %.4g a unit; no load test reached the limit, and at least %.4g says nothing against that", c.RPMPerUnit, m.RPMPerUnit),
+			Remedy: "Test with more load, until some step breaks a limit. Nothing was changed.",
+		}
+	}
+	out.HighRPM = 0 // a lower bound
+	return out, nil
+}
+
 // CapacityChange is one change of rpm_per_unit that load tests gave reason for. The log is only added to.
 type CapacityChange struct {
 	SiteID    int64
@@ -126,6 +152,7 @@ type CapacityChange struct {
 	Interval  [2]float64
 	TestIDs   []string
 	TestedMax int
+	Measured  MeasuredCapacity
 	Words     string // the sentence that was shown
 }
 

@@ -53,6 +53,8 @@ type CapacityProfile struct {
 	MinUnits   int     // never fewer
 	MaxUnits   int     // never more; 0: no cap
 	RPMPerUnit float64 // requests a minute one unit serves; 0: capacity unknown, no risk is claimed
+	// Measured is what load tests told beyond RPMPerUnit, which is then what each of Units serves; nil: set by hand.
+	Measured *MeasuredCapacity
 
 	LeadTimeP50Seconds int // decision → serving, median
 	LeadTimeP95Seconds int // decision → serving, 95 in 100 are faster
@@ -69,7 +71,7 @@ type CapacityProfile struct {
 }
 
 // RPM is the requests a minute the profile's units serve, 0 when unknown.
-func (c CapacityProfile) RPM() float64 { return float64(c.Units) * c.RPMPerUnit }
+func (c CapacityProfile) RPM() float64 { return c.Serves(c.Units) }
 
 // Segment is one kind of traffic of a site with a limit of its own: one checkout costs as much as
 // Weight browses, or the segment has CapacityRPM to itself.

@@ -17,9 +17,26 @@ type CapacityAnswer struct {
 	MinUnits       int                 `json:"min_units"`
 	MaxUnits       int                 `json:"max_units" doc:"0: no cap"`
 	RPMPerUnit     Rate                `json:"rpm_per_unit"`
-	CapacityRPM    Rate                `json:"capacity_rpm"`
+	CapacityRPM    Rate                `json:"capacity_rpm" doc:"What units_now serve"`
+	Measured       *MeasuredNowBody    `json:"measured" doc:"What load tests tell of capacity_rpm; null: the figure was set by hand"`
 	Recommendation *RecommendationBody `json:"recommendation" doc:"null when nothing is known, or no longer"`
 	Override       *OverrideBody       `json:"override"`
+}
+
+// MeasuredNowBody is how well load tests know what the units now serve.
+type MeasuredNowBody struct {
+	LowRPM         Rate `json:"low_rpm" doc:"Interval of capacity_rpm, low end"`
+	HighRPM        Rate `json:"high_rpm" doc:"High end; null: no test reached the limit with so many units, so it may be more"`
+	TestedMaxUnits int  `json:"tested_max_units" doc:"By a curve nothing is claimed beyond it: more units count as these"`
+	Curve          bool `json:"curve" doc:"units and requests a minute are turned into each other by a measured curve"`
+}
+
+func measuredNow(c surgecast.CapacityProfile, units int) *MeasuredNowBody {
+	if c.Measured == nil {
+		return nil
+	}
+	low, high := c.ServesBetween(units)
+	return &MeasuredNowBody{Rate(low), Rate(high), c.Measured.TestedMax, c.Measured.Curve != nil}
 }
 
 // RecommendationBody is what to do, and why.
@@ -28,6 +45,7 @@ type RecommendationBody struct {
 	Sequence      int64      `json:"sequence"`
 	Units         int        `json:"units" doc:"What /scale answers"`
 	WouldBeUnits  int        `json:"would_be_units" doc:"What it would answer in mode act"`
+	ServesRPM     Rate       `json:"serves_rpm" doc:"Requests a minute would_be_units serve; null: unknown"`
 	PreviousUnits int        `json:"previous_units"`
 	MinUnits      int        `json:"min_units"`
 	MaxUnits      int        `json:"max_units"`
@@ -45,8 +63,9 @@ type RecommendationBody struct {
 
 // PlanStep is one step of the units over time.
 type PlanStep struct {
-	At    time.Time `json:"at"`
-	Units int       `json:"units"`
+	At        time.Time `json:"at"`
+	Units     int       `json:"units"`
+	ServesRPM Rate      `json:"serves_rpm" doc:"Requests a minute they serve; null: unknown"`
 }
 
 type capacityOut struct{ Body CapacityAnswer }
@@ -71,21 +90,23 @@ func (s *Server) capacity(ctx context.Context, in *SitePath) (*capacityOut, erro
 	if f != nil {
 		b.UnitsNow, b.CapacityRPM = f.Units, Rate(unknownIfZero(f.CapacityRPM))
 		if !expired(f, now) && f.State != surgecast.StateCannotTell {
-			b.Recommendation = recommendationBody(f.Recommendation)
+			b.Recommendation = recommendationBody(c, f.Recommendation)
 		}
 	}
+	b.Measured = measuredNow(c, b.UnitsNow)
 	return &capacityOut{b}, nil
 }
 
-func recommendationBody(r surgecast.Recommendation) *RecommendationBody {
+func recommendationBody(c surgecast.CapacityProfile, r surgecast.Recommendation) *RecommendationBody {
 	b := &RecommendationBody{
 		ID: r.ID, Sequence: r.Sequence, Units: r.Units, WouldBeUnits: r.WouldBeUnits, PreviousUnits: r.PreviousUnits,
 		MinUnits: r.MinUnits, MaxUnits: r.MaxUnits, DemandRPM: Rate(r.DemandRPM), Alpha: Number(r.Alpha), WindowMinutes: r.WindowMinutes,
 		Reason: r.Reason, Detail: r.Detail, IssuedAt: maybe(r.IssuedAt), ValidUntil: maybe(r.ValidUntil),
 		CostActing: Number(r.CostActing), CostWaiting: Number(r.CostWaiting), Plan: []PlanStep{},
 	}
+	b.ServesRPM = Rate(unknownIfZero(c.Serves(r.WouldBeUnits)))
 	for _, p := range r.Plan {
-		b.Plan = append(b.Plan, PlanStep{p.At.UTC(), p.Units})
+		b.Plan = append(b.Plan, PlanStep{p.At.UTC(), p.Units, Rate(unknownIfZero(c.Serves(p.Units)))})
 	}
 	return b
 }

@@ -244,7 +244,7 @@ func (s *Server) history(ctx context.Context, site surgecast.Site, f *surgecast.
 			continue
 		}
 		b.History = append(b.History, HistoryPoint{At: at, RequestsRPM: Rate(r.Requests), Saturated: r.Saturated})
-		if c := float64(r.UnitsObserved) * site.Capacity.RPMPerUnit; c > 0 && c != capacity {
+		if c := site.Capacity.Serves(r.UnitsObserved); c > 0 && c != capacity {
 			capacity = c
 			b.CapacityHistory = append(b.CapacityHistory, CapacityPoint{At: at, CapacityRPM: Rate(c)})
 		}

@@ -336,9 +336,14 @@ func (s *Server) applyMeasured(ctx context.Context, site surgecast.Site, m surge
 	if n := len(m.Sentences); n > 0 {
 		words = m.Sentences[n-1]
 	}
+	taken, err := m.Taken(site.Capacity)
+	var cannot *surgecast.FieldError
+	if errors.As(err, &cannot) {
+		return site, problem(http.StatusConflict, codeCapacityUnknown, site.Slug+": "+cannot.Detail, cannot.Remedy)
+	}
 	changed, err := s.c.Store.ApplyCapacity(ctx, surgecast.CapacityChange{
 		SiteID: site.ID, At: s.now(), By: caller(ctx).name, FromRPM: site.Capacity.RPMPerUnit, ToRPM: m.RPMPerUnit, Interval: m.Interval,
-		TestIDs: ids, TestedMax: m.TestedMax, Words: words,
+		TestIDs: ids, TestedMax: m.TestedMax, Measured: taken, Words: words,
 	})
 	if err != nil {
 		return site, fmt.Errorf("applying the measured capacity of %s: %w", site.Slug, err)

@@ -282,8 +282,8 @@ func TestLoadTestScopes(t *testing.T) {
 	}{
 		{"GET", "/v1/sites/nordlicht/load-tests", "", 200, 200},
 		{"GET", "/v1/sites/nordlicht/rehearsal", "", 200, 200},
-		{"POST", "/v1/sites/nordlicht/load-tests?units=1", "5", 403, 201},
-		{"POST", "/v1/sites/nordlicht/load-tests/apply", `{"rpm_per_unit":5}`, 403, 200},
+		{"POST", "/v1/sites/nordlicht/load-tests?units=1", "500", 403, 201},
+		{"POST", "/v1/sites/nordlicht/load-tests/apply", `{"rpm_per_unit":500}`, 403, 200},
 		{"DELETE", "/v1/sites/nordlicht/load-tests/ldt_x", "", 403, 404},
 	} {
 		for scope, want := range map[surgecast.Scope]int{surgecast.ScopeRead: c.read, surgecast.ScopeScale: 403, surgecast.ScopeWrite: c.write} {

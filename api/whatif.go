@@ -215,7 +215,7 @@ func (s *Server) whatIfForecast(st standing, f *surgecast.SiteForecast, now time
 	out := WhatIfForecast{
 		Points: s.points(f, now, horizon), PeakQuantilesRPM: []Rate{}, Risk: r.Risk, TimeToBreach: r.TimeToBreach,
 		ActBy: r.ActBy, ActByReason: r.ActByReason, LateBySeconds: r.LateBySeconds, PeakDotsRPM: r.PeakDotsRPM, BreachDotsMinutes: r.BreachDotsMinutes,
-		Recommendation: recommendationBody(f.Recommendation), Verdict: r.Verdict,
+		Recommendation: recommendationBody(st.site.Capacity, f.Recommendation), Verdict: r.Verdict,
 	}
 	if n := len(f.MaxQuantilesRPM); n > 0 {
 		out.PeakQuantilesRPM = rates(f.MaxQuantilesRPM[n-1])

@@ -56,7 +56,7 @@ func TestNewsvendor(t *testing.T) {
 		}
 		exponential := func(_, _ int, p float64) float64 { return -math.Log(1-p) / lambda }
 		rec := Recommend(Input{Profile: p, Mode: surgecast.ModeAct, Now: start, TrafficConfirms: true, WindowMaxRPM: exponential, UnitsNow: 1 << 19})
-		if want := Units(best, 1); rec.WouldBeUnits != want {
+		if want, _ := p.UnitsFor(best); rec.WouldBeUnits != want {
 			t.Fatalf("λ %v, α %v: %d units, want ⌈−ln(1−α)/λ⌉ = %d", lambda, alpha, rec.WouldBeUnits, want)
 		}
 	})
@@ -76,10 +76,10 @@ func TestUnits(t *testing.T) {
 		{1200, 1200.0 / 6, 6},
 		{.3, .1, 3},
 		{math.NaN(), 200, 0},
-		{math.Inf(1), 200, maxUnits},
+		{math.Inf(1), 200, surgecast.MaxUnitsCounted},
 	} {
-		if got := Units(tt.demand, tt.per); got != tt.want {
-			t.Errorf("Units(%v, %v) = %d, want %d", tt.demand, tt.per, got, tt.want)
+		if got, _ := (surgecast.CapacityProfile{RPMPerUnit: tt.per}).UnitsFor(tt.demand); got != tt.want {
+			t.Errorf("units for %v at %v each = %d, want %d", tt.demand, tt.per, got, tt.want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func CurveOf(points []LoadPoint, rng *rand.Rand) (c surgecast.CapacityCurve, pea
 	peak = math.NaN()
 	by := map[float64][]float64{}
 	for _, p := range points {
-		if !(p.Units >= 1) || !(p.RPM > 0) || math.IsInf(p.RPM, 0) || p.Units != math.Trunc(p.Units) || p.Units > maxUnits {
+		if !(p.Units >= 1) || !(p.RPM > 0) || math.IsInf(p.RPM, 0) || p.Units != math.Trunc(p.Units) || p.Units > surgecast.MaxUnitsCounted {
 			return c, peak, fmt.Errorf("load point of %g units and %g requests a minute: %w", p.Units, p.RPM, ErrNotThroughput)
 		}
 		by[p.Units] = append(by[p.Units], p.RPM)
@@ -64,52 +64,4 @@ func CurveOf(points []LoadPoint, rng *rand.Rand) (c surgecast.CapacityCurve, pea
 		peak = n
 	}
 	return c, peak, nil
-}
-
-// CurveRPM is the throughput of n units by a curve, requests a minute. Beyond the largest tested number it refuses
-// (ErrBeyondTested); below the smallest it assumes no more of each unit than was measured there, which by the law
-// is too little rather than too much.
-func CurveRPM(c surgecast.CapacityCurve, n int) (float64, error) {
-	switch {
-	case n <= 0 || len(c.Points) == 0:
-		return 0, nil
-	case n > c.TestedMax:
-		return math.NaN(), fmt.Errorf("throughput of %d units, tested up to %d: %w", n, c.TestedMax, ErrBeyondTested)
-	case c.Fitted:
-		return USL{Gamma: c.Lambda, Sigma: c.Sigma, Kappa: c.Kappa}.value(float64(n)), nil
-	}
-	x := float64(n)
-	for i, p := range c.Points {
-		switch {
-		case p[0] == x:
-			return p[1], nil
-		case p[0] > x && i == 0:
-			return x * p[1] / p[0], nil
-		case p[0] > x:
-			a := c.Points[i-1]
-			return a[1] + (x-a[0])/(p[0]-a[0])*(p[1]-a[1]), nil
-		}
-	}
-	return math.NaN(), fmt.Errorf("throughput of %d units: %w", n, ErrBeyondTested)
-}
-
-// UnitsOn is the fewest units that serve demandRPM requests a minute by a measured curve. measured is false where no
-// tested number of units does: then units is what the last tested unit's average would ask for, a wish and no promise,
-// because sending nothing more into a surge would do harm. The caller must say so.
-func UnitsOn(c surgecast.CapacityCurve, demandRPM float64) (units int, measured bool) {
-	if !(demandRPM > 0) || len(c.Points) == 0 {
-		return 0, len(c.Points) > 0
-	}
-	best := 0.0
-	for n := 1; n <= c.TestedMax; n++ {
-		x, err := CurveRPM(c, n)
-		if err != nil {
-			break
-		}
-		if x >= demandRPM*(1-1e-9) {
-			return n, true
-		}
-		best = max(best, x)
-	}
-	return max(Units(demandRPM, best/float64(c.TestedMax)), c.TestedMax), false
 }

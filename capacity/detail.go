@@ -20,6 +20,13 @@ func detail(in Input, rec surgecast.Recommendation) string {
 			would, grouped(rec.DemandRPM), window, twentieths(rec.Alpha))
 	case ReasonMeasured:
 		return fmt.Sprintf("%s for the %s requests a minute that arrive now; the forecast asks for fewer.", would, grouped(in.DemandNowRPM))
+	case ReasonUntested:
+		tested := in.Profile.Measured.TestedMax
+		return fmt.Sprintf("%s as a guess for %s requests a minute %s: load tests went up to %s, which serve %s, and what more serve nobody has measured.",
+			would, grouped(max(rec.DemandRPM, in.DemandNowRPM)), window, unitsOf(tested), grouped(in.Profile.Serves(tested)))
+	case ReasonPeak:
+		return fmt.Sprintf("%s: by the load tests they serve most, %s requests a minute; more of them are slower, and %s may come %s.",
+			would, grouped(in.Profile.Serves(rec.WouldBeUnits)), grouped(max(rec.DemandRPM, in.DemandNowRPM)), window)
 	case ReasonTolerance:
 		return fmt.Sprintf("%s instead of fewer: an autoscaler ignores a rise within 10 %% of the %d serving now.", would, in.UnitsNow)
 	case ReasonMentions:

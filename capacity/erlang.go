@@ -1,6 +1,10 @@
 package capacity
 
-import "math"
+import (
+	"math"
+
+	"surgecast"
+)
 
 // ErlangB is the blocking probability of c servers offered load R = λ/μ (M/M/c/c), by the recursion
 //
@@ -41,7 +45,7 @@ func SquareRootStaffing(load, beta float64) int {
 	if !(load > 0) {
 		return 0
 	}
-	return int(min(math.Ceil(load+beta*math.Sqrt(load)-1e-9), maxUnits))
+	return int(min(math.Ceil(load+beta*math.Sqrt(load)-1e-9), surgecast.MaxUnitsCounted))
 }
 
 // ServersFor is the fewest servers that let at most the share wait of requests wait.
@@ -50,13 +54,13 @@ func ServersFor(load, wait float64) int {
 		return 0
 	}
 	b := 1.0
-	for c := 1; c < maxUnits; c++ {
+	for c := 1; c < surgecast.MaxUnitsCounted; c++ {
 		b = load * b / (float64(c) + load*b)
 		if rho := load / float64(c); rho < 1 && b/(1-rho*(1-b)) <= wait {
 			return c
 		}
 	}
-	return maxUnits
+	return surgecast.MaxUnitsCounted
 }
 
 // PeakToMean is how far the busiest second of a minute stands above the minute's mean when arrivals are

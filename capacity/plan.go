@@ -31,7 +31,7 @@ func (in Input) plan(units int, alpha float64) []surgecast.Step {
 		q := in.WindowMaxRPM(max(from, 1), min(from+span, maxMinutes), alpha)
 		want := choice{level, ReasonNoForecast}
 		if !math.IsNaN(q) {
-			want = choice{Units(q, p.RPMPerUnit), ReasonForecast}
+			want = need(p, q, ReasonForecast)
 		}
 		want = want.atLeast(fallen(level, t.Sub(at)), ReasonFloorDecay)
 		if windows := int(t.Sub(at) / rampWindow); windows < 16 {
@@ -75,7 +75,7 @@ func (in Input) costOfWaiting() float64 {
 	if !(p.CostLostRequest > 0) || in.WindowMaxRPM == nil || in.UnitsNow <= 0 {
 		return 0
 	}
-	capacity := float64(in.UnitsNow) * p.RPMPerUnit
+	capacity := p.Serves(in.UnitsNow)
 	from := max(leadMinutes(p), 1)
 	to := from + int(planSpan.Minutes())
 	if !(in.WindowMaxRPM(from, min(to, maxMinutes), MaxAlpha) > capacity) {

@@ -40,6 +40,8 @@ const (
 	ReasonShadow      = "shadow"           // mode shadow: min_units, the rest in WouldBeUnits
 	ReasonAdvise      = "advise"           // mode advise: people act, the autoscaler is left alone
 	ReasonHandingBack = "handing_back"     // answered more before (an override, mode act): comes down slowly
+	ReasonUntested    = "untested"         // beyond the most units load tests tried: what the last one's average would need
+	ReasonPeak        = "throughput_peak"  // more than any tested number of units serves; more of them would be slower
 )
 
 // Input is everything a recommendation depends on.
@@ -158,6 +160,19 @@ type choice struct {
 	reason string
 }
 
+// need is the units a demand takes, and the rule that asks for it unless load tests do not carry the answer.
+func need(p surgecast.CapacityProfile, rpm float64, reason string) choice {
+	units, reach := p.UnitsFor(rpm)
+	switch reach {
+	case surgecast.ReachUntested:
+		reason = ReasonUntested
+	case surgecast.ReachPeak:
+		reason = ReasonPeak
+	case surgecast.ReachMeasured:
+	}
+	return choice{units, reason}
+}
+
 func (c choice) atLeast(units int, reason string) choice {
 	if units > c.units {
 		return choice{units, reason}
@@ -187,20 +202,22 @@ func (in Input) wish(rec *surgecast.Recommendation) choice {
 		return bounded(choice{max(p.MinUnits, floor.units), ReasonNoCapacity}, p)
 	}
 
-	measured := Units(in.DemandNowRPM, p.RPMPerUnit)
+	now := need(p, in.DemandNowRPM, ReasonMeasured)
 	c := choice{0, ReasonNoForecast}
 	if q := in.quantile(rec.WindowMinutes, rec.Alpha); !math.IsNaN(q) {
 		rec.DemandRPM = q
-		c = choice{Units(q, p.RPMPerUnit), ReasonForecast}
+		c = need(p, q, ReasonForecast)
 		if limit := in.mentionsLimit(rec.WindowMinutes, rec.Alpha); limit < q {
 			rec.DemandRPM = limit
-			c = choice{Units(limit, p.RPMPerUnit), ReasonMentions}
+			c = need(p, limit, ReasonMentions)
 		}
 	}
-	c = c.atLeast(measured, ReasonMeasured)
-	c = c.atLeast(beyondTolerance(c.units, in.UnitsNow), ReasonTolerance)
-	c = c.atMost(max(in.budget(), measured), ReasonBudget)
-	c = c.atMost(max(doubled(in.rampBase()), measured), ReasonDoubling)
+	c = c.atLeast(now.units, now.reason)
+	if c.reason != ReasonPeak { // there more units would do harm
+		c = c.atLeast(beyondTolerance(c.units, in.UnitsNow), ReasonTolerance)
+	}
+	c = c.atMost(max(in.budget(), now.units), ReasonBudget)
+	c = c.atMost(max(doubled(in.rampBase()), now.units), ReasonDoubling)
 	c = c.atLeast(floor.units, floor.reason)
 	return bounded(c, p)
 }
@@ -250,11 +267,11 @@ func (in Input) mentionsLimit(window [2]int, alpha float64) float64 {
 func (in Input) budget() int {
 	p := in.Profile
 	if !(p.MaxExtraUnitHoursPerDay > 0) {
-		return maxUnits
+		return surgecast.MaxUnitsCounted
 	}
 	left := max(p.MaxExtraUnitHoursPerDay-in.ExtraUnitHoursToday, 0)
 	hours := float64(leadMinutes(p)+in.DwellMinutes) / 60
-	return p.Units + int(min(left/hours+1e-9, maxUnits))
+	return p.Units + int(min(left/hours+1e-9, surgecast.MaxUnitsCounted))
 }
 
 // rampBase is what doubling is measured from: the least that was in force in the last 5 minutes.

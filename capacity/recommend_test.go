@@ -258,7 +258,7 @@ func TestRules(t *testing.T) {
 			rec := Recommend(in)
 			max, min := s.profile.MaxUnits, s.profile.MinUnits
 			if max == 0 {
-				max = maxUnits
+				max = surgecast.MaxUnitsCounted
 			}
 			if rec.WouldBeUnits != rec.Units {
 				t.Fatalf("in mode act %d units and would-be %d differ", rec.Units, rec.WouldBeUnits)
@@ -266,7 +266,7 @@ func TestRules(t *testing.T) {
 			if rec.Units > max || rec.Units < min && min <= max {
 				t.Fatalf("%d units, allowed %d to %d", rec.Units, min, max)
 			}
-			measured := Units(demand, s.profile.RPMPerUnit)
+			measured, _ := s.profile.UnitsFor(demand)
 			if rec.Units < measured && rec.Units != max {
 				t.Fatalf("%d units (%s), but demand measured now needs %d", rec.Units, rec.Reason, measured)
 			}
@@ -303,7 +303,8 @@ func TestRules(t *testing.T) {
 				t.Fatalf("%d units (%s): more than double the %d in force in the last 5 minutes", rec.Units, rec.Reason, low)
 			}
 			if n := len(past); !confirmed && n > 0 && rec.Units > past[n-1].floor && rec.Units > min {
-				limit := maxInt(Units(2*demand, s.profile.RPMPerUnit), measured)
+				twice, _ := s.profile.UnitsFor(2 * demand)
+				limit := maxInt(twice, measured)
 				if rec.Units > maxInt(limit, beyondTolerance(limit, s.serving)) {
 					t.Fatalf("%d units (%s) on mentions alone with %d measured", rec.Units, rec.Reason, measured)
 				}

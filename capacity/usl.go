@@ -221,23 +221,6 @@ func (u USL) At(n float64) (rpm float64, interval [2]float64, err error) {
 	return rpm, u.interval(rpm, func(d USL) float64 { return d.value(n) }), nil
 }
 
-// UnitsFor is the fewest units that serve rpm requests a minute by the fitted law. The error says when no
-// tested number does: asking for more of them would be a guess, or, beyond the peak, make it worse.
-func (u USL) UnitsFor(rpm float64) (int, error) {
-	limit := math.Ceil(u.MaxTested)
-	if u.Extrapolates {
-		limit = max(limit, math.Floor(u.PeakUnits()))
-	}
-	limit = min(limit, math.Max(1, math.Floor(u.PeakUnits())), maxUnits)
-	n := Units(rpm, u.Gamma*(1+1e-9)) // no law of this family beats N·γ: start there
-	for ; float64(n) <= limit; n++ {
-		if u.value(float64(n)) >= rpm*(1-1e-9) {
-			return n, nil
-		}
-	}
-	return 0, fmt.Errorf("units for %.0f requests a minute, known up to %.0f units: %w", rpm, limit, ErrBeyondTested)
-}
-
 func (u *USL) bootstrap(points []LoadPoint, rng *rand.Rand) {
 	// Residuals are relative, and those of a fit with 3 parameters are too small by √((n−3)/n).
 	inflate := math.Sqrt(float64(len(points)) / float64(max(len(points)-3, 1)))

@@ -206,7 +206,12 @@ func (t *track) capacityRPM() float64 {
 			}
 		}
 	}
-	return float64(t.unitsNow()) * t.site.Capacity.RPMPerUnit
+	return t.site.Capacity.Serves(t.unitsNow())
+}
+
+// untested reports whether more units serve the track's segment than any load test tried: then nobody knows its limit.
+func (t *track) untested() bool {
+	return t.key.segment == surgecast.TotalSegment && t.site.Capacity.Untested(t.unitsNow())
 }
 
 // demand is Z at the origin: the mean of the last n minutes that were counted, NaN when none was.
@@ -233,7 +238,7 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 		if m.units > 0 {
 			t.run.Units = m.units
 		}
-		if c := t.capacityRPM(); c > 0 && !hypothetical && f.Value >= .95*c {
+		if c := t.capacityRPM(); c > 0 && !hypothetical && f.Value >= .95*c && !t.untested() {
 			f.Bound = true
 		}
 		for name, s := range m.segments {

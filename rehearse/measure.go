@@ -207,21 +207,11 @@ func pool(units int, tests []carried) (surgecast.MeasuredLevel, bool) {
 func propose(m *surgecast.Measured, units int) {
 	at := min(max(units, 1), m.TestedMax)
 	if c := m.Curve; c != nil {
-		if x, err := capacity.CurveRPM(*c, at); err == nil {
-			m.RPMPerUnit = x / float64(at)
-			near := 0
-			for i, p := range c.Points {
-				if math.Abs(p[0]-float64(at)) < math.Abs(c.Points[near][0]-float64(at)) {
-					near = i
-				}
-			}
-			// The relative width at the nearest tested number holds for the one asked for.
-			for k, end := range c.Intervals[near] {
-				m.Interval[k] = m.RPMPerUnit * end / c.Points[near][1]
-			}
-			m.Interval[0], m.Interval[1] = min(m.Interval[0], m.RPMPerUnit), max(m.Interval[1], m.RPMPerUnit)
-			return
-		}
+		x := c.RPM(at)
+		low, high := c.Around(at, x)
+		n := float64(at)
+		m.RPMPerUnit, m.Interval = x/n, [2]float64{low / n, high / n}
+		return
 	}
 	// One level: the one that reached its limit, and of several that did not, the nearest.
 	best := m.Levels[0]

@@ -54,14 +54,14 @@ func play(r rule, s *series, from, to int, p surgecast.CapacityProfile, eps []Ep
 		res.UnitHours += float64(paid) / 60
 		res.PeakUnits = max(res.PeakUnits, serving)
 		if x := s.requests[t]; !math.IsNaN(x) {
-			lost := max(0, x-float64(serving)*p.RPMPerUnit)
+			lost := max(0, x-p.Serves(serving))
 			if lost > 0 {
 				res.MinutesOver++
 				over[t-from] = true
 			}
 			unmet += lost
-			kept += float64(paid) * p.RPMPerUnit
-			least += max(x, float64(f.min)*p.RPMPerUnit)
+			kept += p.Serves(paid)
+			least += max(x, p.Serves(f.min))
 		}
 		// The slice ends at t in length and capacity: no rule can reach further.
 		if ask := r.ask(s.requests[:t+1:t+1], serving, paid); ask != hold {

@@ -19,11 +19,12 @@ type rule interface {
 const hold = -1
 
 // unitsFor is how many units carry so many requests a minute.
-func unitsFor(demandRPM, rpmPerUnit float64) int {
-	if math.IsNaN(demandRPM) || rpmPerUnit <= 0 {
+func unitsFor(demandRPM float64, p surgecast.CapacityProfile) int {
+	if math.IsNaN(demandRPM) || p.RPMPerUnit <= 0 {
 		return hold
 	}
-	return int(math.Ceil(demandRPM/rpmPerUnit - 1e-9)) // 40,000.000…1 / 5,000 is 8, not 9
+	n, _ := p.UnitsFor(demandRPM)
+	return n
 }
 
 // reactive is the autoscaler everybody has: when demand passes 70 % of what the units now serving carry,
@@ -31,8 +32,8 @@ func unitsFor(demandRPM, rpmPerUnit float64) int {
 // back under 70 %, so the 15 minutes are also its time to settle (MODEL 2.4: "reactive, 1.5 × max of last
 // 15 min").
 type reactive struct {
-	rpmPerUnit float64
-	sustain    int
+	capacity surgecast.CapacityProfile
+	sustain  int
 }
 
 const (
@@ -45,11 +46,11 @@ func (reactive) name() string { return "reactive" }
 
 func (r reactive) ask(past []float64, serving, wanted int) int {
 	now := mean(last(past, r.sustain))
-	need := unitsFor(reactiveFactor*highest(last(past, reactiveWindow)), r.rpmPerUnit)
+	need := unitsFor(reactiveFactor*highest(last(past, reactiveWindow)), r.capacity)
 	switch {
 	case math.IsNaN(now) || need == hold:
 		return hold
-	case now > reactiveTrigger*float64(serving)*r.rpmPerUnit:
+	case now > reactiveTrigger*r.capacity.Serves(serving):
 		return max(need, wanted)
 	default:
 		return min(need, wanted)
@@ -59,8 +60,8 @@ func (r reactive) ask(past []float64, serving, wanted int) int {
 // lastDay expects yesterday again: 1.3 × the highest minute of the same stretch of yesterday, from the next
 // minute to the end of the hour that a unit ordered now will serve (MODEL 2.4: "yesterday's same hour × 1.3").
 type lastDay struct {
-	rpmPerUnit float64
-	lead       int // minutes
+	capacity surgecast.CapacityProfile
+	lead     int // minutes
 }
 
 const (
@@ -76,14 +77,14 @@ func (r lastDay) ask(past []float64, _, _ int) int {
 		return hold
 	}
 	to := min(len(past), from+r.lead+lastDayWindow)
-	return unitsFor(lastDayFactor*highest(past[from:to]), r.rpmPerUnit)
+	return unitsFor(lastDayFactor*highest(past[from:to]), r.capacity)
 }
 
 // static is a person who sizes the site once a day, at midnight UTC, for all but one minute in a thousand of
 // what has been seen so far (MODEL 2.4: "static, 99.9 % quantile so far").
 type static struct {
-	rpmPerUnit float64
-	start      time.Time // of past[0]
+	capacity surgecast.CapacityProfile
+	start    time.Time // of past[0]
 
 	sorted []float64 // what has been seen, rising
 	seen   int       // how much of past is in sorted
@@ -112,7 +113,7 @@ func (r *static) ask(past []float64, _, _ int) int {
 	}
 	// The smallest value with at least 99.9 % of the others at or below it.
 	k := int(math.Ceil(staticQuantile*float64(len(r.sorted)))) - 1
-	r.units = unitsFor(r.sorted[k], r.rpmPerUnit)
+	r.units = unitsFor(r.sorted[k], r.capacity)
 	return r.units
 }
 
@@ -140,9 +141,9 @@ func (r ledger) ask(past []float64, _, _ int) int {
 // rivals are the rules ours is laid beside, with the same lead time and the same caps.
 func rivals(p surgecast.CapacityProfile, start time.Time) []rule {
 	return []rule{
-		reactive{rpmPerUnit: p.RPMPerUnit, sustain: max(1, p.SustainMinutes)},
-		lastDay{rpmPerUnit: p.RPMPerUnit, lead: newFleet(p).lead},
-		&static{rpmPerUnit: p.RPMPerUnit, start: start},
+		reactive{capacity: p, sustain: max(1, p.SustainMinutes)},
+		lastDay{capacity: p, lead: newFleet(p).lead},
+		&static{capacity: p, start: start},
 		configured{units: p.Units},
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestReactive(t *testing.T) {
-	r := reactive{rpmPerUnit: 100, sustain: 1}
+	r := reactive{capacity: surgecast.CapacityProfile{RPMPerUnit: 100}, sustain: 1}
 	nan := math.NaN()
 	tests := []struct {
 		name            string
@@ -44,7 +44,7 @@ func TestLastDay(t *testing.T) {
 	past := make([]float64, minutesPerDay) // yesterday whole; the next minute is minute 0 of it, a day later
 	past[9+lastDayWindow-1] = 100          // last minute of the window 0 … lead + 60
 	past[9+lastDayWindow] = 900            // just outside
-	r := lastDay{rpmPerUnit: 100, lead: 9}
+	r := lastDay{capacity: surgecast.CapacityProfile{RPMPerUnit: 100}, lead: 9}
 	if got := r.ask(past, 0, 0); got != 2 { // 1.3 · 100 = 130: 2 units
 		t.Errorf("ask = %d, want 2", got)
 	}
@@ -56,7 +56,7 @@ func TestLastDay(t *testing.T) {
 func TestStaticIsSetAtMidnight(t *testing.T) {
 	// 999 minutes of 50 and one of 900: at least 99.9 % lie at or below 50 (999 of 1,000), so one unit will do.
 	past := append(slices.Repeat([]float64{50}, 999), 900)
-	r := &static{rpmPerUnit: 100, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	r := &static{capacity: surgecast.CapacityProfile{RPMPerUnit: 100}, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	if got := r.ask(past, 0, 0); got != 1 {
 		t.Errorf("first ask = %d, want 1", got)
 	}
@@ -106,7 +106,7 @@ func TestUnitsFor(t *testing.T) {
 	}{
 		{40000, 5000, 8}, {40001, 5000, 9}, {.1 * 3 * 100000, 10000, 3}, {0, 10, 0}, {10, 0, hold}, {math.NaN(), 10, hold},
 	} {
-		if got := unitsFor(tt.demand, tt.per); got != tt.want {
+		if got := unitsFor(tt.demand, surgecast.CapacityProfile{RPMPerUnit: tt.per}); got != tt.want {
 			t.Errorf("unitsFor(%v, %v) = %d, want %d", tt.demand, tt.per, got, tt.want)
 		}
 	}

@@ -56,7 +56,7 @@ func Ladder(site surgecast.Site, f *surgecast.SiteForecast, rungs []surgecast.Ru
 		if r.Kind == surgecast.RungUnits {
 			s.LeadTimeSeconds = max(r.LeadTimeSeconds, site.Capacity.LeadTimeP95Seconds)
 			if f != nil && r.AddsRPM == 0 {
-				s.AddsRPM = float64(max(0, f.Recommendation.WouldBeUnits-f.Units)) * f.RPMPerUnit
+				s.AddsRPM = max(0, site.Capacity.Serves(f.Recommendation.WouldBeUnits)-site.Capacity.Serves(f.Units))
 			}
 		}
 		lead := time.Duration(s.LeadTimeSeconds) * time.Second

@@ -249,7 +249,8 @@ func (s *sentences) mostLikely() time.Time {
 // 20: nothing carries everything.
 func (s *sentences) carries() string {
 	n := wanted(s.fc.Recommendation, s.now)
-	if n <= s.fc.Units || !(s.fc.RPMPerUnit > 0) {
+	c := s.Site.Capacity.Serves(n)
+	if n <= s.fc.Units || !(c > s.fc.CapacityRPM) || s.Site.Capacity.Untested(n) {
 		return ""
 	}
 	curve := along(s.fc.HorizonMinutes, s.fc.GridRPM, s.fc.RiskGrid, float64(n)*s.fc.RPMPerUnit)
@@ -585,6 +586,21 @@ func (s *sentences) capacityUnknown() {
 	s.v.Caveats = append(s.v.Caveats, "Enter a number, or import a load test.")
 }
 
+// measuredOnly says where the chance and the units stand on more than load tests have shown.
+func (s *sentences) measuredOnly() string {
+	if !known(s.fc) || s.fc.Segment != "" && s.fc.Segment != surgecast.TotalSegment {
+		return ""
+	}
+	c := s.Site.Capacity
+	if n := max(s.fc.Units, wanted(s.fc.Recommendation, s.now)); c.Untested(n) {
+		return "Load tests went up to " + units(c.Measured.TestedMax) + ": what " + units(n) + " take is not known, so no more than what those took is counted on."
+	}
+	if c.AtLeast() {
+		return "The capacity is a lower bound: no load test has reached the limit yet."
+	}
+	return ""
+}
+
 // caveats are what limits the answer, for the place under the sentence.
 func (s *sentences) caveats() {
 	add := func(text string) {
@@ -611,6 +627,7 @@ func (s *sentences) caveats() {
 			add("Not expected within 24 h (" + day.percent() + ").")
 		}
 	}
+	add(s.measuredOnly())
 	if p := s.Planned; p != nil {
 		when := s.at(p.At)
 		if p.Until.After(s.now) && !p.At.After(s.now) {

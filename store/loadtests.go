@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -109,7 +110,7 @@ func (s *Store) DeleteLoadTest(ctx context.Context, siteID int64, id string) err
 }
 
 const changeCapacitySQL = `
-	UPDATE site SET rpm_per_unit = $3, updated_at = $4
+	UPDATE site SET rpm_per_unit = $3, updated_at = $4, measured = $5
 	WHERE id = $1 AND rpm_per_unit = $2
 	RETURNING ` + siteColumns
 
@@ -118,10 +119,14 @@ const logCapacitySQL = `
 	SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM capacity_change WHERE site_id = $1`
 
 // ApplyCapacity makes what load tests measured the site's rpm_per_unit and writes down who did so on which evidence,
-// both or neither. Where the site's figure is no longer FromRPM, somebody else has changed it: ErrConflict.
+// both or neither. The curve they make, if any, is the site's from then on. Where the site's figure is no longer FromRPM, somebody else has changed it: ErrConflict.
 func (s *Store) ApplyCapacity(ctx context.Context, c surgecast.CapacityChange) (site surgecast.Site, err error) {
+	measured, err := json.Marshal(c.Measured)
+	if err != nil {
+		return site, fmt.Errorf("encoding the measured capacity of site %d: %w", c.SiteID, err)
+	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, changeCapacitySQL, c.SiteID, c.FromRPM, c.ToRPM, c.At)
+		rows, _ := tx.Query(ctx, changeCapacitySQL, c.SiteID, c.FromRPM, c.ToRPM, c.At, string(measured))
 		if site, err = pgx.CollectExactlyOneRow(rows, scanSite); err != nil {
 			return err
 		}

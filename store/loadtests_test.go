@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"testing"
 
 	"surgecast"
@@ -66,7 +67,7 @@ func TestLoadTestsAreBounded(t *testing.T) {
 }
 
 // Capacity and its reason are written together; nobody's change is overwritten unseen, and the log is not rewritten.
-// Fails when: `AND rpm_per_unit = $2` leaves changeCapacitySQL.
+// Fails when: `AND rpm_per_unit = $2` leaves changeCapacitySQL, or the CASE leaves updateSiteSQL.
 func TestApplyCapacity(t *testing.T) {
 	s, pool := open(t)
 	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop"))) // 5,000 a unit
@@ -85,8 +86,27 @@ func TestApplyCapacity(t *testing.T) {
 	}
 	late.FromRPM = 4200
 	must[surgecast.Site](t)(s.ApplyCapacity(t.Context(), late))
+
+	// What the tests told is the site's until a person sets another figure; other edits leave it alone.
+	bent := late
+	bent.FromRPM, bent.ToRPM = 3000, 2500
+	bent.Measured = surgecast.MeasuredCapacity{LowRPM: 2400, HighRPM: 2600, TestedMax: 8, Curve: &surgecast.CapacityCurve{
+		TestedMin: 2, TestedMax: 8, Points: [][2]float64{{2, 7000}, {8, 20000}}, Intervals: [][2]float64{{6900, 7100}, {19000, 21000}},
+	}}
+	changed = must[surgecast.Site](t)(s.ApplyCapacity(t.Context(), bent))
+	edited := changed
+	edited.Capacity.Measured, edited.Name = nil, "Another name" // as a form sends it
+	for range 2 {
+		if edited = must[surgecast.Site](t)(s.UpdateSite(t.Context(), edited)); edited.Capacity.Serves(8) != 20000 || !reflect.DeepEqual(edited.Capacity.Measured, changed.Capacity.Measured) {
+			t.Errorf("after another edit 8 units serve %v by %+v", edited.Capacity.Serves(8), edited.Capacity.Measured)
+		}
+	}
+	edited.Capacity.RPMPerUnit = 2600
+	if edited = must[surgecast.Site](t)(s.UpdateSite(t.Context(), edited)); edited.Capacity.Measured != nil || edited.Capacity.Serves(8) != 8*2600 {
+		t.Errorf("after a figure by hand: %v, %+v", edited.Capacity.Serves(8), edited.Capacity.Measured)
+	}
 	log := must[[]surgecast.CapacityChange](t)(s.CapacityChanges(t.Context(), shop.ID, 10))
-	if len(log) != 2 || log[0].By != "Bo" || fmt.Sprintf("%+v", log[1]) != fmt.Sprintf("%+v", c) {
+	if len(log) != 3 || log[0].By != "Bo" || fmt.Sprintf("%+v", log[2]) != fmt.Sprintf("%+v", c) {
 		t.Errorf("log %+v", log)
 	}
 	if _, err := pool.Exec(t.Context(), `UPDATE capacity_change SET set_by = 'nobody'`); err == nil {

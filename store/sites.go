@@ -14,7 +14,7 @@ import (
 const siteColumns = `id, account_id, slug, name, kind, time_zone, mode, simulated,
 	units, min_units, max_units, rpm_per_unit, lead_time_p50_seconds, lead_time_p95_seconds, sustain_minutes, p95_limit_ms,
 	cost_lost_request, cost_idle_unit_hour, currency, target_quantile, alert_probability, max_extra_unit_hours_per_day,
-	segments, created_at, updated_at`
+	segments, measured, created_at, updated_at`
 
 // segmentRow is one element of the segments column.
 type segmentRow struct {
@@ -25,12 +25,12 @@ type segmentRow struct {
 
 func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 	var s surgecast.Site
-	var segments []byte
+	var segments, measured []byte
 	c := &s.Capacity
 	err := row.Scan(&s.ID, &s.AccountID, &s.Slug, &s.Name, &s.Kind, &s.TimeZone, &s.Mode, &s.Simulated,
 		&c.Units, &c.MinUnits, &c.MaxUnits, &c.RPMPerUnit, &c.LeadTimeP50Seconds, &c.LeadTimeP95Seconds, &c.SustainMinutes, &c.P95LimitMS,
 		&c.CostLostRequest, &c.CostIdleUnitHour, &c.Currency, &c.TargetQuantile, &c.AlertProbability, &c.MaxExtraUnitHoursPerDay,
-		&segments, &s.CreatedAt, &s.UpdatedAt)
+		&segments, &measured, &s.CreatedAt, &s.UpdatedAt)
 	if err != nil {
 		return s, err
 	}
@@ -40,6 +40,11 @@ func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 	}
 	for _, r := range rows {
 		s.Segments = append(s.Segments, surgecast.Segment(r))
+	}
+	if len(measured) > 0 {
+		if err := json.Unmarshal(measured, &c.Measured); err != nil {
+			return s, fmt.Errorf("measured capacity of site %s: %w", s.Slug, err)
+		}
 	}
 	s.CreatedAt, s.UpdatedAt = s.CreatedAt.UTC(), s.UpdatedAt.UTC()
 	return s, nil
@@ -95,11 +100,13 @@ const updateSiteSQL = `
 		units = $8, min_units = $9, max_units = $10, rpm_per_unit = $11, lead_time_p50_seconds = $12, lead_time_p95_seconds = $13,
 		sustain_minutes = $14, p95_limit_ms = $15, cost_lost_request = $16, cost_idle_unit_hour = $17, currency = $18,
 		target_quantile = $19, alert_probability = $20, max_extra_unit_hours_per_day = $21, segments = $22,
+		measured = CASE WHEN rpm_per_unit = $11 THEN measured END,
 		updated_at = coalesce($23, now())
 	WHERE account_id = $1 AND slug = $2
 	RETURNING ` + siteColumns
 
-// UpdateSite replaces everything but a site's id, account and slug.
+// UpdateSite replaces everything but a site's id, account and slug, and what load tests measured: that stays as long as
+// rpm_per_unit does. Another figure is a person's, and the measured curve is not its.
 func (s *Store) UpdateSite(ctx context.Context, site surgecast.Site) (surgecast.Site, error) {
 	args, err := siteArgs(site)
 	if err != nil {

@@ -5,7 +5,7 @@ import "surgecast"
 // Saturated reports whether a minute is only a lower bound of demand: somebody was turned away, more
 // than 5 % failed, it was slower than the site allows, or it stood at 95 % of capacity. Capacity is
 // known for the whole site only, so a segment's row is judged by the rest; the units seen serving count
-// before those configured.
+// before those configured. What more units than were ever tested serve is not known, so they are not judged by it.
 func Saturated(c surgecast.CapacityProfile, t surgecast.TrafficMinute) bool {
 	if t.Rejected > 0 || t.Errors > .05*t.Requests {
 		return true
@@ -17,8 +17,8 @@ func Saturated(c surgecast.CapacityProfile, t surgecast.TrafficMinute) bool {
 	if t.UnitsObserved > 0 {
 		units = t.UnitsObserved
 	}
-	capacity := float64(units) * c.RPMPerUnit
-	return t.Segment == surgecast.TotalSegment && capacity > 0 && t.Requests >= .95*capacity
+	capacity := c.Serves(units)
+	return t.Segment == surgecast.TotalSegment && capacity > 0 && !c.Untested(units) && t.Requests >= .95*capacity
 }
 
 // Mark sets Saturated on every row that is; it never takes the mark away.

@@ -60,8 +60,8 @@ func chartOf(r *riskDoc, f *forecastDoc, c *capacityDoc) string {
 	d.top = max(headroomOverCapacity*capacity, headroomOverObserved*seen, 1)
 	reference := max(capacity, seen)
 	// The recommended capacity is shown where that does not press the rest flat.
-	if r := c.Recommendation; r != nil && c.RPMPerUnit != nil && r.WouldBeUnits != c.UnitsNow {
-		if want := float64(r.WouldBeUnits) * *c.RPMPerUnit; want <= maxBoundOverReference*reference {
+	if r := c.Recommendation; r != nil && r.ServesRPM != nil && r.WouldBeUnits != c.UnitsNow {
+		if want := *r.ServesRPM; want <= maxBoundOverReference*reference {
 			d.top = max(d.top, 1.06*want)
 		}
 	}
@@ -282,17 +282,20 @@ func (d *drawing) steps(class string, from time.Time, first float64, at []time.T
 }
 
 func (d *drawing) capacity(f *forecastDoc, c *capacityDoc) {
-	if r := c.Recommendation; r != nil && c.RPMPerUnit != nil && *c.RPMPerUnit > 0 && r.WouldBeUnits != c.UnitsNow {
-		level := float64(r.WouldBeUnits)
+	if r := c.Recommendation; r != nil && r.ServesRPM != nil && r.WouldBeUnits != c.UnitsNow {
+		level := *r.ServesRPM
 		var at []time.Time
 		var levels []float64
 		for i, s := range r.Plan {
-			if i == 0 {
-				level = float64(s.Units)
+			if s.ServesRPM == nil {
+				continue // so many units are never planned where it is not known what they serve
 			}
-			at, levels = append(at, s.At), append(levels, float64(s.Units)**c.RPMPerUnit)
+			if i == 0 {
+				level = *s.ServesRPM
+			}
+			at, levels = append(at, s.At), append(levels, *s.ServesRPM)
 		}
-		d.steps("recommended", f.Now, level**c.RPMPerUnit, at, levels)
+		d.steps("recommended", f.Now, level, at, levels)
 	}
 	if f.capacityAt(d.from) <= 0 {
 		return

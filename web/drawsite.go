@@ -57,16 +57,22 @@ type forecastDoc struct {
 }
 
 type capacityDoc struct {
-	Mode           string   `json:"mode"`
-	UnitsNow       int      `json:"units_now"`
-	RPMPerUnit     *float64 `json:"rpm_per_unit"`
+	Mode       string   `json:"mode"`
+	UnitsNow   int      `json:"units_now"`
+	RPMPerUnit *float64 `json:"rpm_per_unit"`
+	Measured   *struct {
+		Low  *float64 `json:"low_rpm"`
+		High *float64 `json:"high_rpm"`
+	} `json:"measured"`
 	Recommendation *struct {
-		Units        int    `json:"units"`
-		WouldBeUnits int    `json:"would_be_units"`
-		Detail       string `json:"detail"`
+		Units        int      `json:"units"`
+		WouldBeUnits int      `json:"would_be_units"`
+		ServesRPM    *float64 `json:"serves_rpm"`
+		Detail       string   `json:"detail"`
 		Plan         []struct {
-			At    time.Time `json:"at"`
-			Units int       `json:"units"`
+			At        time.Time `json:"at"`
+			Units     int       `json:"units"`
+			ServesRPM *float64  `json:"serves_rpm"`
 		} `json:"plan"`
 		ValidUntil time.Time `json:"valid_until"`
 	} `json:"recommendation"`
@@ -160,6 +166,12 @@ func siteOf(doc []byte) (*sitePage, error) {
 	if r.Capacity != nil && *r.Capacity > 0 {
 		p.CapacityRPM = *r.Capacity
 		p.CapacityRPS = fmt.Sprintf("%.1f", *r.Capacity/60)
+		if m := c.Measured; m != nil && m.Low != nil {
+			p.CapacityRPS = "at least " + p.CapacityRPS
+			if m.High != nil {
+				p.CapacityRPS = fmt.Sprintf("%.1f (%.1f to %.1f by load tests)", *r.Capacity/60, *m.Low/60, *m.High/60)
+			}
+		}
 		p.HasChance = len(r.PeakDots) > 0 && r.Verdict.ShownValue >= 5
 		p.Until = at(r.begins().Add(time.Duration(r.Verdict.HorizonMinutes)*time.Minute), r.Now, zone)
 		p.Over = r.over()

@@ -193,17 +193,36 @@ func propose(w io.Writer, site surgecast.Site, m surgecast.Measured) error {
 }
 
 func applyMeasured(ctx context.Context, g *Global, db *database, site surgecast.Site, m surgecast.Measured, ids []string) error {
-	if !(m.RPMPerUnit > 0) {
-		return &surgecast.FieldError{Field: "site", Value: site.Slug, Detail: "has no load test that tells what one unit serves", Remedy: "Test with less load, so that some step keeps the limits. Nothing was changed."}
+	taken, err := m.Taken(site.Capacity)
+	if err != nil {
+		return err
 	}
 	changed, err := db.ApplyCapacity(ctx, surgecast.CapacityChange{
 		SiteID: site.ID, At: time.Now().UTC(), By: person(), FromRPM: site.Capacity.RPMPerUnit, ToRPM: m.RPMPerUnit, Interval: m.Interval,
-		TestIDs: ids, TestedMax: m.TestedMax, Words: m.Sentences[len(m.Sentences)-1],
+		TestIDs: ids, TestedMax: m.TestedMax, Measured: taken, Words: m.Sentences[len(m.Sentences)-1],
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.out, "applied: %s is judged by %.1f a unit instead of %g, %s\n", site.Slug, changed.Capacity.RPMPerUnit, site.Capacity.RPMPerUnit, capacityWords(changed.Capacity))
+	c := changed.Capacity
+	least := ""
+	if c.AtLeast() {
+		least = "at least "
+	}
+	if _, err = fmt.Fprintf(g.out, "applied: %s is judged by %s%.1f a unit instead of %g, %s\n", site.Slug, least, c.RPMPerUnit, site.Capacity.RPMPerUnit, capacityWords(c)); err != nil {
+		return err
+	}
+	if c.AtLeast() {
+		_, err = fmt.Fprintln(g.out, "That is a lower bound: no test reached the limit. Test with more load, until some step breaks a limit.")
+		return err
+	}
+	if taken.Curve == nil {
+		return nil
+	}
+	most := taken.Curve.Most()
+	straight := int(math.Ceil(most / c.RPMPerUnit))
+	by, _ := c.UnitsFor(most)
+	_, err = fmt.Fprintf(g.out, "Units now follow the measured curve up to %d units: %.0f requests a minute take %d units, not %d at the same figure each. Setting rpm_per_unit by hand drops the curve.\n", taken.Curve.TestedMax, most, by, straight)
 	return err
 }
 

@@ -201,9 +201,9 @@ export function capacity(name, slug = "nordlicht") {
   return {
     site: slug, now: iso(now), mode: "shadow", units_now: unitsNow, min_units: 6, max_units: 20, rpm_per_unit: c === null ? 0 : perUnit, capacity_rpm: c,
     recommendation: c === null || s.noForecast ? null : {
-      id: "rec_1", sequence: 7, units: 6, would_be_units: s.units, previous_units: 6, min_units: 6, max_units: 20, demand_rpm: 2510, alpha: 0.95, window_minutes: [9, 69],
+      id: "rec_1", sequence: 7, units: 6, would_be_units: s.units, serves_rpm: perUnit * s.units, previous_units: 6, min_units: 6, max_units: 20, demand_rpm: 2510, alpha: 0.95, window_minutes: [9, 69],
       reason: up ? "forecast" : "measured", detail: up ? "13 units carry 19 in 20 peaks; 6 carry 8 in 20." : "What runs now carries 19 in 20 peaks.",
-      issued_at: iso(now - minute), valid_until: iso(now + 4 * minute), cost_acting: up ? 6.1 : 0, cost_waiting: up ? 540 : 0, plan,
+      issued_at: iso(now - minute), valid_until: iso(now + 4 * minute), cost_acting: up ? 6.1 : 0, cost_waiting: up ? 540 : 0, plan: plan.map((x) => ({ ...x, serves_rpm: perUnit * x.units })),
     },
     issued_at: iso(now - minute), valid_until: iso(now + 4 * minute), stale: s.stale === true, forecast_id: risk(name).forecast_id,
   };

@@ -27,7 +27,8 @@ function side(kind, extra, start) {
   return {
     points, peak_quantiles_rpm: [], risk: [60, 360, 720, 1440].map((m) => ({ horizon_minutes: m, probability: m === 60 ? p / 3 : m === 1440 ? Math.min(1, p * 1.2) : p })),
     time_to_breach: [], act_by: state === "calm" ? null : iso(berlin("15:05")), act_by_reason: "", late_by_seconds: 0, peak_dots_rpm: [], breach_dots_minutes: [],
-    recommendation: { units: 6, would_be_units: { small: 6, waves: 7, real: 10 }[kind], previous_units: 6, min_units: 6, max_units: 20, demand_rpm: 900, alpha: 0.95, reason: "", detail: "", valid_until: null, cost_acting: 0, cost_waiting: 0, plan: [] },
+    units_for_peak: { small: 6, waves: 7, real: 10 }[kind],
+    recommendation: { units: 6, would_be_units: { small: 6, waves: 7, real: 10 }[kind], serves_rpm: null, previous_units: 6, min_units: 6, max_units: 20, demand_rpm: 900, alpha: 0.95, reason: "", detail: "", valid_until: null, cost_acting: 0, cost_waiting: 0, plan: [] },
     verdict: { state, headline, sentence, word, shown_percent: `${percent} %`, shown_value: percent, overview: "", visitors: "", caveats: kind === "small" ? [] : ["Planned: Newsletter 15:30."], horizon_minutes: 360, simulated: false },
   };
 }

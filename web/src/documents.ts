@@ -167,7 +167,8 @@ export interface Recommendation {
   valid_until: string | null;
   cost_acting: number | null;
   cost_waiting: number | null;
-  plan: { at: string; units: number }[] | null;
+  serves_rpm: number | null; // would_be_units
+  plan: { at: string; units: number; serves_rpm: number | null }[] | null;
 }
 
 export interface CapacityAnswer {
@@ -179,6 +180,7 @@ export interface CapacityAnswer {
   max_units: number;
   rpm_per_unit: number | null;
   capacity_rpm: number | null;
+  measured: { low_rpm: number | null; high_rpm: number | null; tested_max_units: number; curve: boolean } | null;
   recommendation: Recommendation | null;
   valid_until: string | null;
   stale: boolean;

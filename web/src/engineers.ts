@@ -46,7 +46,7 @@ export class Engineers {
         ["units answered to autoscalers", String(capacity.recommendation?.units ?? "–")],
         ["reason", capacity.recommendation?.reason ?? "–"],
         ["demand now", `${rate(risk.demand_rpm)} requests a minute${risk.demand_rpm ? ` (${(risk.demand_rpm / 60).toFixed(1)} a second)` : ""}`],
-        ["capacity", risk.capacity_rpm ? `${grouped(risk.capacity_rpm)} requests a minute (${(risk.capacity_rpm / 60).toFixed(1)} a second)` : "unknown"],
+        ["capacity", risk.capacity_rpm ? `${grouped(risk.capacity_rpm)} requests a minute (${(risk.capacity_rpm / 60).toFixed(1)} a second)${between(capacity.measured)}` : "unknown"],
         ["act by", risk.act_by ? time(risk.act_by) : risk.act_by_reason || "–"],
         ["late by", risk.late_by_seconds > 0 ? `${risk.late_by_seconds} s` : "–"],
         ["origin", time(risk.origin)],
@@ -97,4 +97,11 @@ function remember(open: boolean): void {
   } catch {
     // as above
   }
+}
+
+// between is the interval load tests give the capacity: a limit no test reached has no upper end.
+function between(m: CapacityAnswer["measured"]): string {
+  if (!m || m.low_rpm === null) return "";
+  const ends = m.high_rpm === null ? `at least ${rate(m.low_rpm)}` : `${rate(m.low_rpm)} to ${rate(m.high_rpm)}`;
+  return `; by load tests ${ends}, up to ${m.tested_max_units} ${m.tested_max_units === 1 ? "unit" : "units"} tested`;
 }

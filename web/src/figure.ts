@@ -97,10 +97,10 @@ export class Figure {
     const peaks = s.expired ? [] : (risk.peak_dots_rpm ?? []).filter((p) => p !== null);
     const dots = c !== null && peaks.length > 0 && (v.shown_value ?? 0) >= 5; // below, a dot would overstate it
     const rec = capacity.recommendation;
-    const perUnit = capacity.rpm_per_unit ?? 0;
-    const wanted = rec !== null && rec.would_be_units !== capacity.units_now && perUnit > 0;
-    const plan = (rec?.plan ?? []).map((p) => ({ at: instant(p.at), rpm: p.units * perUnit }));
-    const recommended = !wanted ? [] : plan.length > 0 ? plan : [{ at: now, rpm: rec.would_be_units * perUnit }];
+    const serves = rec?.serves_rpm ?? 0;
+    const wanted = rec !== null && rec.would_be_units !== capacity.units_now && serves > 0;
+    const plan = (rec?.plan ?? []).flatMap((p) => (p.serves_rpm === null ? [] : [{ at: instant(p.at), rpm: p.serves_rpm }]));
+    const recommended = !wanted ? [] : plan.length > 0 ? plan : [{ at: now, rpm: serves }];
     this.chart.show({
       doc: forecast,
       fan: f,
