@@ -33,4 +33,4 @@
 package model
 
 // Version names the arithmetic: forecasts of one version can be reproduced from the same steps.
-const Version = "2"
+const Version = "3"

@@ -72,7 +72,7 @@ func (s *Series) newHorizon(h int) horizon {
 	}
 	w.last = max(w.last, 0)
 	w.score, w.state = make([]float32, scoreMemory), make([]float32, scoreMemory)
-	w.direct = newTracker(s.normal, 1)
+	w.direct = newTracker(s.normal, 1, 0)
 	for i := range w.direct.q {
 		w.direct.q[i] += scoreShift
 	}

@@ -45,7 +45,7 @@ const (
 func (s *Series) newMaxima() maxima {
 	m := maxima{q: make([]float64, len(s.levels))}
 	for j := range m.tracks {
-		m.tracks[j] = newTracker(s.normal, maxWidth)
+		m.tracks[j] = newTracker(s.normal, maxWidth, 0)
 		for i := range m.tracks[j].q {
 			m.tracks[j].q[i] += scoreShift
 		}

@@ -14,11 +14,12 @@ type tracker struct {
 
 const trackerGain = .005
 
-// newTracker starts at the quantiles of width × a standard normal.
-func newTracker(normal []float64, width float64) tracker {
+// newTracker starts at the quantiles of width × a standard normal, u > 1 of which lie 1 + tail (u − 1) times as
+// far: what people do at once errs further up than down, and a young series has not seen it yet.
+func newTracker(normal []float64, width, tail float64) tracker {
 	t := tracker{q: make([]float64, len(normal))}
-	for i, z := range normal {
-		t.q[i] = width * z
+	for i, u := range normal {
+		t.q[i] = width * u * (1 + tail*max(u-1, 0))
 	}
 	return t
 }

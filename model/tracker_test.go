@@ -24,7 +24,7 @@ func TestTrackerCoversWhatItSays(t *testing.T) {
 	for _, p := range levels {
 		normal = append(normal, normalQuantile(p))
 	}
-	tr := newTracker(normal, 1.2)
+	tr := newTracker(normal, 1.2, 0)
 	below := make([]float64, len(levels))
 	const n = 20_000
 	for range n {
