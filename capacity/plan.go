@@ -79,17 +79,17 @@ func (in Input) costOfWaiting() float64 {
 	from := max(leadMinutes(p), 1)
 	to := from + int(planSpan.Minutes())
 	if !(in.WindowMaxRPM(from, min(to, maxMinutes), MaxAlpha) > capacity) {
-		return 0 // not even one case in a thousand: spare the 24 × 20 look-ups
+		return 0 // not even one case in a thousand: spare the look-ups
 	}
 	const width = int(planStep / time.Minute)
 	lost := 0.0
 	for a := from; a < to && a+width <= maxMinutes; a += width {
-		if !(in.WindowMaxRPM(a, a+width, .975) > capacity) {
-			continue
-		}
-		for k := 1; k <= 20; k++ {
+		for k := 20; k >= 1; k-- {
 			q := in.WindowMaxRPM(a, a+width, (float64(k)-.5)/20)
-			if q > capacity && !math.IsInf(q, 1) {
+			if !(q > capacity) {
+				break // what is less likely to be passed is less
+			}
+			if !math.IsInf(q, 1) {
 				lost += (q - capacity) / 20 * float64(width)
 			}
 		}

@@ -37,6 +37,7 @@ type Driven struct {
 	spread   []float64 // σ of the offset at each lead
 	ahead    []float64 // G at each lead
 	stale    bool      // offsets are to be worked out
+	window   window    // of the last MaxQuantile
 	surprise float64   // squared error of past offsets in units of what was expected of them
 	judges   [len(judgeMinutes)]judgeLead
 	ff       Forecast
@@ -113,6 +114,7 @@ func (d *Driven) N() int { return d.plain.N() }
 // Step takes in one step: the visits, and the mentions of each class in it (NaN: not counted; nil: none
 // of them was). The caller gives every step in order.
 func (d *Driven) Step(unixSeconds int64, o Obs, mentions []float64) {
+	d.window = window{}
 	o.Value = known(o.Value)
 	o.Missing = o.Missing || math.IsNaN(o.Value)
 	d.plain.Step(unixSeconds, o)
@@ -167,6 +169,7 @@ func known(x float64) float64 {
 
 // Plan tells the model of an event, as Series.Plan.
 func (d *Driven) Plan(e Event) {
+	d.window = window{}
 	d.plain.Plan(e)
 	if d.freed != nil {
 		d.freed.Plan(e)
@@ -175,6 +178,7 @@ func (d *Driven) Plan(e Event) {
 
 // Unplan takes an event back that will not happen.
 func (d *Driven) Unplan(kind int, start int64) {
+	d.window = window{}
 	d.plain.Unplan(kind, start)
 	if d.freed != nil {
 		d.freed.Unplan(kind, start)
@@ -478,13 +482,18 @@ func (d *Driven) MaxQuantile(fromStep, toStep int, p float64) float64 {
 		return lone
 	}
 	d.look()
-	by, sigma := d.shift(max(fromStep, 1), max(toStep, 1))
+	v := &d.window
+	if v.to == 0 || v.from != fromStep || v.to != toStep {
+		*v = window{from: fromStep, to: toStep, weight: d.weight(toStep)}
+		if v.by, v.sigma = d.shift(max(fromStep, 1), max(toStep, 1)); v.sigma >= .01 {
+			v.mid = math.Log1p(d.freed.MaxQuantile(fromStep, toStep, .5))
+		}
+	}
+	by, sigma, w := v.by, v.sigma, v.weight
 	z := math.Log1p(d.freed.MaxQuantile(fromStep, toStep, p))
 	if sigma >= .01 {
-		mid := math.Log1p(d.freed.MaxQuantile(fromStep, toStep, .5))
-		z = d.widen(z, mid, normalQuantile(min(max(p, 1e-6), 1-1e-6)), sigma)
+		z = d.widen(z, v.mid, normalQuantile(min(max(p, 1e-6), 1-1e-6)), sigma)
 	}
-	w := d.weight(toStep)
 	z = max(w*(z+by)+(1-w)*math.Log1p(lone), 0)
 	if fromStep <= 1 && math.Abs(by)+sigma > .02 {
 		for i := range d.freed.horizons {
@@ -494,6 +503,14 @@ func (d *Driven) MaxQuantile(fromStep, toStep int, p float64) float64 {
 		}
 	}
 	return math.Expm1(z)
+}
+
+// window is what the quantiles of one window share: they are asked for one after the other.
+type window struct {
+	from, to  int // to is 0 before anything was asked
+	by, sigma float64
+	mid       float64 // median of freed, on the scale of z
+	weight    float64
 }
 
 // inverse looks for the z at which logit Risk is logit(1 − p), by secants from a point near it.
