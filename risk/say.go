@@ -253,7 +253,7 @@ func (s *sentences) carries() string {
 	if n <= s.fc.Units || !(c > s.fc.CapacityRPM) || s.Site.Capacity.Untested(n) {
 		return ""
 	}
-	curve := along(s.fc.HorizonMinutes, s.fc.GridRPM, s.fc.RiskGrid, float64(n)*s.fc.RPMPerUnit)
+	curve := along(s.fc.HorizonMinutes, s.fc.GridRPM, s.fc.RiskGrid, c)
 	p := At(s.fc.HorizonMinutes, curve, float64(s.v.Horizon))
 	if math.IsNaN(p) {
 		return ""
