@@ -85,6 +85,7 @@ type WhatIfForecast struct {
 	PeakDotsRPM       []Rate              `json:"peak_dots_rpm"`
 	BreachDotsMinutes []Number            `json:"breach_dots_minutes"`
 	Recommendation    *RecommendationBody `json:"recommendation"`
+	UnitsForPeak      int                 `json:"units_for_peak" doc:"Fewest units that carry the highest demand of the next 24 hours at the recommendation's alpha, wherever in the day it falls; may exceed max_units; 0: unknown"`
 	Verdict           VerdictBody         `json:"verdict"`
 }
 
@@ -219,6 +220,28 @@ func (s *Server) whatIfForecast(st standing, f *surgecast.SiteForecast, now time
 	}
 	if n := len(f.MaxQuantilesRPM); n > 0 {
 		out.PeakQuantilesRPM = rates(f.MaxQuantilesRPM[n-1])
+		if peak := between(f.Levels, f.MaxQuantilesRPM[n-1], f.Alpha); peak > 0 {
+			units, _ := st.site.Capacity.UnitsFor(peak)
+			out.UnitsForPeak = max(units, st.site.Capacity.MinUnits)
+		}
 	}
 	return out
+}
+
+// between is the quantile at a level between two that are known, by a straight line; beyond them the nearest.
+func between(levels, quantiles []float64, level float64) float64 {
+	for i, l := range levels {
+		switch {
+		case i >= len(quantiles):
+			return math.NaN()
+		case l >= level && i == 0:
+			return quantiles[0]
+		case l >= level:
+			return quantiles[i-1] + (level-levels[i-1])/(l-levels[i-1])*(quantiles[i]-quantiles[i-1])
+		}
+	}
+	if len(quantiles) == 0 {
+		return math.NaN()
+	}
+	return quantiles[len(quantiles)-1]
 }

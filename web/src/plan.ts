@@ -565,10 +565,17 @@ function table(sides: [string, WhatIfSide, boolean][], now: number, zone: string
       {},
       row("Chance within 6 h", percent(360)),
       row("Chance within 24 h", percent(1440)),
-      row("Units to hold", (s) => (s.recommendation && s.recommendation.would_be_units > 0 ? String(s.recommendation.would_be_units) : "–")),
+      row("Units for the peak within 24 h", unitsForPeak),
       row("Act by", (s) => timeElement(instant(s.act_by), now, zone)),
     ),
   );
+}
+
+// unitsForPeak are what the day's highest minute calls for, not what is to be held now.
+function unitsForPeak(s: WhatIfSide): string {
+  const most = s.recommendation?.max_units ?? 0;
+  if (!(s.units_for_peak > 0)) return "–";
+  return most > 0 && s.units_for_peak > most ? `more than the ${most} allowed` : String(s.units_for_peak);
 }
 
 // size is what it is expected to bring, and on what that rests.

@@ -22,6 +22,7 @@ export interface WhatIfSide {
   risk: { horizon_minutes: number; probability: number | null }[] | null;
   act_by: string | null;
   recommendation: Recommendation | null;
+  units_for_peak: number;
   verdict: Verdict;
 }
 
