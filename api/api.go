@@ -68,6 +68,8 @@ type Config struct {
 	LoadTests LoadTests // nil: load tests and rehearsals are not answered here
 	// SayStatus writes a site's public page (risk.SayStatus); nil: no status pages here.
 	SayStatus func(site surgecast.Site, v surgecast.Verdict, checked time.Time, notices []surgecast.Notice, now time.Time) surgecast.PublicStatus
+	// SayNote writes what a site's owner sends to whoever hosts it (risk.SayNote); nil: a link comes without.
+	SayNote func(site surgecast.Site, f *surgecast.SiteForecast, v surgecast.Verdict, now time.Time, link string, until time.Time) string
 
 	// Saturated says whether a pushed minute is only a lower bound of demand (traffic.Saturated); nil: none is.
 	Saturated func(surgecast.CapacityProfile, surgecast.TrafficMinute) bool
@@ -111,6 +113,7 @@ type Server struct {
 	senders *senderCache
 	choices *choices
 	notices *noticeCache
+	cards   cards
 	metrics *metrics
 	drawn   *docsPage
 	asking  chan struct{} // what-if questions under way

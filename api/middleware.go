@@ -77,9 +77,14 @@ func (s *Server) observe(c *gin.Context) {
 		route = "none"
 	}
 	ctx := context.WithValue(c.Request.Context(), routeKey{}, c.Request.Method+" "+route)
+	scheme := "http://"
 	if c.Request.TLS != nil {
 		ctx = context.WithValue(ctx, tlsKey{}, true)
 	}
+	if c.Request.TLS != nil || s.c.SecureCookie {
+		scheme = "https://"
+	}
+	ctx = context.WithValue(ctx, baseKey{}, scheme+c.Request.Host)
 	c.Request = c.Request.WithContext(ctx)
 	began := s.c.Wall()
 	defer func() {

@@ -427,7 +427,7 @@ func TestLifeOfThings(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	ok(ts.ask("PUT", "/v1/sites/shop/override", `{"units":9,"until":"2026-09-14T16:00:00Z","note":"concert"}`), 200)
-	if o := ok(ts.ask("GET", "/v1/sites/shop/override", ""), 200); o["by"] != "keyless" {
+	if o := ok(ts.ask("GET", "/v1/sites/shop/override", ""), 200); o["by"] != keylessIdentity.name {
 		t.Errorf("%v", o)
 	}
 	ok(ts.ask("DELETE", "/v1/sites/shop/override", ""), 204)

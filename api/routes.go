@@ -79,6 +79,7 @@ func (s *Server) routes() {
 	s.reviewRoutes()
 	s.scoreRoutes()
 	s.shareRoutes()
+	s.cardRoutes()
 	s.sourceRoutes()
 	s.ladderRoutes()
 	s.scheduleRoutes()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"html/template"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -33,6 +35,7 @@ func (s *Server) staticRoutes() {
 	s.engine.POST(loginPath, s.login)
 	s.engine.Match(looking, "/status/:site", s.statusPage)
 	s.engine.Match(looking, "/s/:token", s.sharedPage)
+	s.engine.Match(looking, "/s/:token/card.png", s.sharedCard)
 }
 
 // static answers what no route does: a file of the dashboard, or a problem.
@@ -118,6 +121,14 @@ type sitePageDoc struct {
 	Forecast ForecastBody   `json:"forecast"`
 	Risk     RiskBody       `json:"risk"`
 	Capacity CapacityAnswer `json:"capacity"`
+	Shared   *sharedDoc     `json:"shared,omitempty"`
+}
+
+// sharedDoc is what the page of a signed link says of itself, to its reader and to whoever shows a preview of it.
+type sharedDoc struct {
+	URL   string    `json:"url"`
+	Image string    `json:"image"`
+	Until time.Time `json:"until"`
 }
 
 func (s *Server) sitePage(c *gin.Context) {
@@ -128,30 +139,36 @@ func (s *Server) sitePage(c *gin.Context) {
 	if !ok {
 		return
 	}
-	s.drawSite(c, who, c.Param("site"))
+	s.drawSite(c, who, c.Param("site"), nil)
 }
 
 // drawSite draws one site's page for who may see it.
-func (s *Server) drawSite(c *gin.Context, who identity, slug string) {
-	ctx := withCaller(c.Request.Context(), who)
-	site := SitePath{slug}
-	total := SegmentQuery{surgecast.TotalSegment}
-	f, err := s.forecast(ctx, &forecastIn{SitePath: site, SegmentQuery: total, Horizon: 60, History: 60})
+func (s *Server) drawSite(c *gin.Context, who identity, slug string, shared *sharedDoc) {
+	doc, err := s.siteDocs(withCaller(c.Request.Context(), who), slug)
 	if err != nil {
 		s.refuse(c, problemOf(err))
 		return
+	}
+	doc.Shared = shared
+	s.draw(c, "site", doc)
+}
+
+// siteDocs are the documents a site's page and its card are drawn from: an hour back and an hour ahead.
+func (s *Server) siteDocs(ctx context.Context, slug string) (sitePageDoc, error) {
+	site, total := SitePath{slug}, SegmentQuery{surgecast.TotalSegment}
+	f, err := s.forecast(ctx, &forecastIn{SitePath: site, SegmentQuery: total, Horizon: 60, History: 60})
+	if err != nil {
+		return sitePageDoc{}, err
 	}
 	r, err := s.risk(ctx, &riskIn{site, total})
 	if err != nil {
-		s.refuse(c, problemOf(err))
-		return
+		return sitePageDoc{}, err
 	}
 	u, err := s.capacity(ctx, &site)
 	if err != nil {
-		s.refuse(c, problemOf(err))
-		return
+		return sitePageDoc{}, err
 	}
-	s.draw(c, "site", sitePageDoc{f.Body, r.Body, u.Body})
+	return sitePageDoc{Forecast: f.Body, Risk: r.Body, Capacity: u.Body}, nil
 }
 
 // visitor is who looks at a drawn page; without a session it shows where to log in.

@@ -34,13 +34,19 @@ var drawn = template.Must(template.New("drawn").Funcs(template.FuncMap{
 
 // Draw makes a page of the API's JSON documents: "overview" of the answer of GET /v1/sites?sort=risk,
 // "site" of an object {"risk":…, "forecast":…, "capacity":…} of the three documents of one site, "status" of
-// the answer of GET /v1/status/{site}, "problem" of a problem document. The
+// the answer of GET /v1/status/{site}, "problem" of a problem document; "card" of the same as "site" is a picture (PNG) of its verdict. The
 // page needs no script and no other file. Without script it asks for itself again every 30 seconds;
 // with script on, and no dashboard built, whoever serves it sends the same as a Refresh header.
 func Draw(page string, doc []byte) ([]byte, error) {
 	var view any
 	var err error
 	switch page {
+	case "card":
+		b, err := cardOf(doc)
+		if err != nil {
+			return nil, fmt.Errorf("drawing page %q: %w", page, err)
+		}
+		return b, nil
 	case "overview":
 		view, err = overviewOf(doc)
 	case "site":
@@ -68,6 +74,13 @@ type head struct {
 	Simulated bool
 	Now       moment
 	Zone      string
+	Shared    *shared // the page of a signed link: nothing on it leads to pages its reader cannot see
+}
+
+// shared is what the page of a signed link says to its reader and to who previews it in a chat.
+type shared struct {
+	URL, Image, Words string
+	Until             moment
 }
 
 // verdict is shown as it came: this package composes none.

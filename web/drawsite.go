@@ -125,6 +125,11 @@ func siteOf(doc []byte) (*sitePage, error) {
 		Risk     *riskDoc     `json:"risk"`
 		Forecast *forecastDoc `json:"forecast"`
 		Capacity *capacityDoc `json:"capacity"`
+		Shared   *struct {
+			URL   string    `json:"url"`
+			Image string    `json:"image"`
+			Until time.Time `json:"until"`
+		} `json:"shared"`
 	}
 	if err := json.Unmarshal(doc, &in); err != nil {
 		return nil, fmt.Errorf("reading the site's documents: %w", err)
@@ -157,6 +162,9 @@ func siteOf(doc []byte) (*sitePage, error) {
 	}
 	if p.Simulated {
 		p.Title = "[simulated] " + p.Title
+	}
+	if l := in.Shared; l != nil {
+		p.Shared = &shared{URL: l.URL, Image: l.Image, Words: r.Verdict.Headline + " " + r.Verdict.Sentence, Until: at(l.Until, r.Now, zone)}
 	}
 	if r.ActBy != nil {
 		*r.ActBy = actBy(*r.ActBy, r.Now) // chart and page show the same minute

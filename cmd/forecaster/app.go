@@ -89,6 +89,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Review:         reviewer{db}.Review,
 		Scores:         reviewer{db},
 		Ladder:         risk.Ladder,
+		SayNote:        risk.SayNote,
 		TrafficSources: a.trafficSources,
 		Admit:          risk.Admit,
 		LoadTests:      loadTests{},

@@ -140,6 +140,10 @@ const decisions = { items: [
 ] }; // prettier-ignore
 
 // hindsight takes the requests it knows and reports that it did.
+// What the server would send to a host (risk.SayNote), and the smallest picture there is in place of a card.
+export const note = "About Nordlicht Tickets: Add 7 units by 14:41.\nNow 907 requests a minute (15.1 a second); 6 units serve 1,200 (20 a second).\nPlease have 13 units serving by 14:50 (to be ordered by 14:41).";
+export const picture = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
 export function hindsight(options) {
   const kept = structuredClone(options.events ?? events);
   let made = 0;
@@ -233,7 +237,7 @@ export function hindsight(options) {
         case "decisions":
           return done(200, decisions);
         case "share":
-          return withBody(() => ({ status: 200, body: { path: "/s/abc123", until: iso(now + 1440 * minute) } }));
+          return withBody(() => ({ status: 200, body: { path: "/s/abc123", note, until: iso(now + 1440 * minute) } }));
         case "schedule":
           if (options.noSchedule) return done(503, { title: "Service Unavailable", detail: "there is no forecast of nordlicht yet", remedy: "Send its traffic; the first forecast follows within a minute." });
           return url.searchParams.get("format") === "ics" ? done(200, "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "text/calendar") : done(200, { site: "nordlicht", autoscaling: [] });

@@ -7,7 +7,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { desk } from "./desk.mjs";
 import * as fixtures from "./fixtures.mjs";
-import { hindsight } from "./hindsight.mjs";
+import { hindsight, picture } from "./hindsight.mjs";
 
 const dist = process.env.SURGECAST_DIST ?? join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
 const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
@@ -79,6 +79,10 @@ export async function serve(state, options = {}) {
     }
     if (url.pathname.startsWith("/v1/surges/")) return answer("surge", fixtures.surge(served.state));
     if (url.pathname === "/openapi.json") return json(200, { openapi: "3.1.0", info: { title: "Surgecast", version: "0" }, paths: { "/v1/sites": { get: { summary: "Sites", responses: { 200: { description: "ok" } } } } } });
+    if (url.pathname === "/s/abc123/card.png") {
+      res.writeHead(200, { "Content-Type": "image/png" });
+      return res.end(picture);
+    }
     if (url.pathname === "/drawn") {
       res.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": drawnPolicy });
       return res.end(options.drawn);

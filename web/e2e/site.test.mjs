@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { note } from "./hindsight.mjs";
 import { axe, bareTimes, closeBrowser, open, overflow } from "./page.mjs";
 
 after(closeBrowser);
@@ -20,7 +21,7 @@ test("each remedy has its own deadline and instructions; what is not needed is f
     const rung = (name) => page.locator(".ladder > li", { hasText: name }).first();
     assert.match(await rung("Cache rules").innerText(), /by then\s*by 14:49\s*helps from 14:21 if done now\s*60 % chance it is needed within a day/);
     assert.match(await rung("More units").innerText(), /by then\s*by 14:41\s*helps from 14:29/);
-    assert.match(await rung("Load-balancer").innerText(), /late, still helps\s*since 13:50/);
+    assert.match(await rung("Load-balancer").innerText(), /late, still helps\s*helps from 15:20 if done now/);
     assert.equal(await rung("People on call").isVisible(), false);
     await rung("Cache rules").locator("summary").click();
     assert.match(await rung("Cache rules").innerText(), /Raise the cache time of pages/);
@@ -71,6 +72,13 @@ test("a link that says when it ends", () =>
     await page.waitForSelector(".shared input");
     assert.equal(await page.locator(".shared input").inputValue(), `${server.url}/s/abc123`);
     assert.match(await page.locator(".shared").innerText(), /until Fri 25 Sep 14:20 CEST \(12:20 UTC\)/);
+    // The picture says in words what it shows, comes from here, and can be saved; the note is the server's own text.
+    assert.match(await page.locator(".cardpicture").getAttribute("alt"), /^Add 7 units by 14:41\. About even chance \(60 %\)/);
+    assert.ok(await page.locator(".cardpicture").evaluate((i) => i.decode().then(() => i.naturalWidth > 0)), "the picture is there");
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Save the picture" }).click()]);
+    assert.equal(saved.suggestedFilename(), "nordlicht.png");
+    assert.equal(await page.getByLabel("Note for the host").inputValue(), note);
+    await page.getByRole("button", { name: "Copy the note" }).click();
     await axe(page);
     await page.setViewportSize({ width: 320, height: 700 });
     await page.waitForTimeout(50);

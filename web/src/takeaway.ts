@@ -16,6 +16,7 @@ export class TakeAway {
   private readonly hours = h<HTMLSelectElement>("select", { id: "share-hours" }, ...([[1, "an hour"], [24, "a day"], [168, "a week"], [720, "30 days"]] as const).map(([n, words]) => h("option", { value: n, selected: n === 24 }, words)));
   private docs: { risk: Risk; capacity: CapacityAnswer } | null = null;
   private zone = "UTC";
+  private slug = "surgecast";
 
   constructor(private readonly base: string) {
     const item = (name: string, make: () => string | Promise<string>) => h("button", { type: "button", click: () => void this.take(name, make) }, name);
@@ -42,6 +43,7 @@ export class TakeAway {
 
   show(risk: Risk, capacity: CapacityAnswer, zone: string): void {
     this.docs = { risk, capacity };
+    this.slug = risk.site;
     this.zone = zone;
   }
 
@@ -86,16 +88,25 @@ export class TakeAway {
   private async share(button: HTMLButtonElement): Promise<void> {
     button.disabled = true;
     try {
-      const { path, until } = await post<{ path: string; until: string }>(`${this.base}/share`, { hours: Number(this.hours.value) });
+      const { path, until, note } = await post<{ path: string; until: string; note: string }>(`${this.base}/share`, { hours: Number(this.hours.value) });
       const address = location.origin + path;
       const field = h<HTMLInputElement>("input", { type: "text", readonly: true, value: address, "aria-label": "Link", size: 32 });
-      const said = h("span", { class: "note" });
+      const letter = h<HTMLTextAreaElement>("textarea", { readonly: true, rows: 8, "aria-label": "Note for the host", spellcheck: "false" });
+      letter.value = note;
       const zone = this.zone;
+      const v = this.docs?.risk.verdict;
+      const copying = (name: string, text: string, from: HTMLInputElement | HTMLTextAreaElement) => {
+        const said = h("span", { class: "note", role: "status" });
+        return [h("button", { type: "button", click: () => void copy(text).then((ok) => (ok ? (said.textContent = "Copied.") : from.select())) }, name), said];
+      };
       this.shared.replaceChildren(
         h("p", {}, "Whoever has this link can read this page, nothing else, until ", h("time", { datetime: until }, full(instant(until), zone)), ". It cannot be taken back earlier."),
         field,
-        h("button", { type: "button", click: () => void copy(address).then((ok) => (ok ? (said.textContent = "Copied.") : field.select())) }, "Copy link"),
-        said,
+        ...copying("Copy link", address, field),
+        h("h3", {}, "As a picture"),
+        h("img", { class: "cardpicture", src: `${path}/card.png`, width: 1200, height: 630, alt: v ? `${v.headline} ${v.sentence}` : "The verdict as a picture" }),
+        h("a", { href: `${path}/card.png`, download: `${this.slug}.png`, class: "button" }, "Save the picture"),
+        ...(note ? [h("h3", {}, "A note for whoever hosts the site"), letter, ...copying("Copy the note", note, letter)] : []),
       );
     } catch (e) {
       const words = e instanceof Problem ? `${e.message}. ${e.remedy}` : String(e);
