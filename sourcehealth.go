@@ -37,6 +37,8 @@ type SourceHealth struct {
 	LastError   string
 
 	ApproximateUntil time.Time // organic and authors lack part of their memory until then; zero: they do not
+	PastTopics       int       // new topics whose past is being read
+	PastReached      time.Time // how far back it has been read; zero: none is
 	SpentMillicents  int64     // this month, all accounts, in thousandths of a cent
 	Rules            int       // version of the counting rules
 	UpdatedAt        time.Time
@@ -63,11 +65,11 @@ func (h SourceHealth) Sentence(now time.Time, old time.Duration) string {
 		case h.Warning != "":
 			return h.Warning
 		case h.GapSeconds >= 60:
-			return "Counting. " + whole(h.GapSeconds/60, "minute") + " of the last 24 hours are missing."
+			return "Counting. " + whole(h.GapSeconds/60, "minute") + " of the last 24 hours are missing." + h.past(now)
 		case h.LagSeconds >= 90:
-			return "Counting, " + whole(h.LagSeconds/60, "minute") + " behind."
+			return "Counting, " + whole(h.LagSeconds/60, "minute") + " behind." + h.past(now)
 		default:
-			return "Counting. No gaps in the last 24 hours."
+			return "Counting. No gaps in the last 24 hours." + h.past(now)
 		}
 	case SourceCatchingUp:
 		if h.Watermark.IsZero() {
@@ -84,6 +86,18 @@ func (h SourceHealth) Sentence(now time.Time, old time.Duration) string {
 	case SourceConnecting:
 	}
 	return "Connecting."
+}
+
+// past says how far the past of new topics has been read.
+func (h SourceHealth) past(now time.Time) string {
+	if h.PastTopics == 0 || h.PastReached.IsZero() {
+		return ""
+	}
+	at := h.PastReached.UTC().Format("15:04 UTC")
+	if now.UTC().YearDay() != h.PastReached.UTC().YearDay() {
+		at = h.PastReached.UTC().Format("Mon 15:04 UTC")
+	}
+	return " The past of " + whole(float64(h.PastTopics), "new topic") + " is being read; back to " + at + " so far."
 }
 
 func whole(x float64, noun string) string {

@@ -132,9 +132,10 @@ func TestNewestIsNotLedAstray(t *testing.T) {
 }
 
 func FuzzPosition(f *testing.F) {
-	p, _ := position{N: 3, Place: `{"host":"a"}`, Newest: 1e15, Since: 1e15 - 1e7, IDs: []uint64{1, 2}}.encode()
+	p, _ := position{N: 3, Place: `{"host":"a"}`, Newest: 1e15, Since: 1e15 - 1e7}.encode()
 	f.Add(p)
 	f.Add("")
+	f.Add(`{"v":1,"n":3,"place":"","t":1000000000000000,"x":999999990000000,"close":0,"ids":"AQAAAAAAAAACAAAAAAAAAA"}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := decodePosition(s)
 		if err != nil || s == "" {
@@ -145,7 +146,7 @@ func FuzzPosition(f *testing.F) {
 			t.Fatal(err)
 		}
 		q, err := decodePosition(again)
-		if err != nil || q.Place != p.Place && len(p.Place) > 0 && !invalid(p.Place) || len(q.IDs) != len(p.IDs) {
+		if err != nil || q.Place != p.Place && len(p.Place) > 0 && !invalid(p.Place) || q.Newest != p.Newest {
 			t.Errorf("%q became %q, %v", s, again, err)
 		}
 	})

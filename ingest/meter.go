@@ -25,6 +25,9 @@ type meter struct {
 	reconnects int64
 	rough      time.Time // organic and authors are approximate until then
 	rates      []reading
+
+	pastTopics  int       // new topics whose past is being read
+	pastReached time.Time // how far back, for all of them
 }
 
 type meterCounts struct {
@@ -67,6 +70,18 @@ func (m *meter) warn(text string) {
 	m.warning = text
 }
 
+// past notes whose past is being read.
+func (m *meter) past(pasts []surgecast.TopicPast) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pastTopics, m.pastReached = len(pasts), time.Time{}
+	for _, p := range pasts {
+		if p.Since.After(m.pastReached) {
+			m.pastReached = p.Since
+		}
+	}
+}
+
 func (m *meter) approximate(until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,6 +119,7 @@ func (m *meter) health(c meterCounts, src surgecast.Source, holder string) surge
 	h := surgecast.SourceHealth{
 		SourceID: src.ID, Holder: holder, Watermark: c.complete.UTC(), Events: c.events, Mentions: c.mentions, Duplicates: c.duplicates,
 		Reconnects: m.reconnects, Dropped: c.drops, Warning: m.warning, LastError: m.lastError, Rules: rulesVersion, UpdatedAt: now,
+		PastTopics: m.pastTopics, PastReached: m.pastReached,
 	}
 	if c.newest > 0 {
 		h.LastEventAt = time.UnixMicro(c.newest).UTC()

@@ -14,26 +14,20 @@ type position struct {
 	N       int64  `json:"n"`     // commits so far: two positions are never the same text
 	Place   string `json:"place"` // the feed's own words
 	Newest  int64  `json:"t"`     // newest event handed over, Unix microseconds
-	Since   int64  `json:"x"`     // whatever is stamped up to here was counted; after it only what IDs lists
+	Since   int64  `json:"x"`     // whatever is stamped up to here was counted; after it only what the store lists
 	Close   int64  `json:"close"` // the minute to be closed next, Unix seconds; 0: none was begun
 
-	// IDs are keyed hashes of events that were counted and are stamped after Since: another host of the feed
-	// stamps the same event differently, so a time alone cannot tell what was counted.
-	IDs []uint64 `json:"-"`
-	Raw string   `json:"ids,omitempty"`
+	// Raw are the events version 1 kept here, keyed hashes in base64. Now they have a table of their own.
+	Raw string `json:"ids,omitempty"`
+	old []uint64
 }
 
-// maxPositionIDs bounds the cursor row to 32 kB. In a burst that is less than the ten seconds meant to be
-// kept, and Since says so.
-const maxPositionIDs = 4096
+// positionVersion is what encode writes: a program that only knows version 1 would count events twice that the
+// table of counted events tells apart.
+const positionVersion = 2
 
 func (p position) encode() (string, error) {
-	p.Version = 1
-	b := make([]byte, 0, 8*len(p.IDs))
-	for _, id := range p.IDs {
-		b = binary.LittleEndian.AppendUint64(b, id)
-	}
-	p.Raw = base64.RawStdEncoding.EncodeToString(b)
+	p.Version, p.Raw = positionVersion, ""
 	out, err := json.Marshal(p)
 	if err != nil {
 		return "", fmt.Errorf("writing a feed's position: %w", err)
@@ -50,7 +44,7 @@ func decodePosition(s string) (position, error) {
 	if err := json.Unmarshal([]byte(s), &p); err != nil {
 		return p, fmt.Errorf("reading a feed's position: %w", err)
 	}
-	if p.Version != 1 {
+	if p.Version < 1 || p.Version > positionVersion {
 		return p, fmt.Errorf("reading a feed's position: version %d is not known to this program", p.Version)
 	}
 	b, err := base64.RawStdEncoding.DecodeString(p.Raw)
@@ -58,7 +52,7 @@ func decodePosition(s string) (position, error) {
 		return p, fmt.Errorf("reading a feed's position: its list of events is damaged")
 	}
 	for ; len(b) > 0; b = b[8:] {
-		p.IDs = append(p.IDs, binary.LittleEndian.Uint64(b))
+		p.old = append(p.old, binary.LittleEndian.Uint64(b))
 	}
 	p.Raw = ""
 	return p, nil

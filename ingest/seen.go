@@ -77,3 +77,13 @@ func (t *idTable) add(id uint64) bool {
 		}
 	}
 }
+
+// all appends every id to out.
+func (t *idTable) all(out []uint64) []uint64 {
+	for _, id := range t.slots {
+		if id != 0 {
+			out = append(out, id)
+		}
+	}
+	return out
+}

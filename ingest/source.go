@@ -59,6 +59,18 @@ type Rewinder interface {
 	Rewind(place string, d time.Duration) string
 }
 
+// Replayer is a Rewinder whose feed can be read a second time from a moment on, beside the stream itself: the
+// past of a topic made now.
+type Replayer interface {
+	Rewinder
+	// Replay is another reader of the same feed, with connections of its own.
+	Replay() Stream
+	// PlaceAt is the place in the feed at a time, on the host that near is of.
+	PlaceAt(at time.Time, near string) string
+	// Keeps is how far back the feed can be read.
+	Keeps() time.Duration
+}
+
 // Sink takes what a stream reads. Its methods are called from one goroutine; slices handed over may be
 // reused as soon as the call returns.
 type Sink interface {

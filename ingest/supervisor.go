@@ -20,8 +20,10 @@ type Store interface {
 	EnsureSource(ctx context.Context, src surgecast.Source) (surgecast.Source, error)
 	StartRules(ctx context.Context, sourceID int64, version int, at time.Time) error
 	Cursor(ctx context.Context, sourceID int64) (string, error)
-	AddMentions(ctx context.Context, lease surgecast.Lease, sourceID int64, cursorFrom, cursorTo string, rows []surgecast.MentionMinute, at time.Time) error
-	AddPast(ctx context.Context, lease surgecast.Lease, topicID, sourceID int64, since time.Time, rows []surgecast.MentionMinute) (bool, error)
+	CountedLately(ctx context.Context, sourceID int64) ([]surgecast.CountedEvents, error)
+	CommitStream(ctx context.Context, lease surgecast.Lease, c surgecast.StreamCounts, at time.Time) error
+	TopicPasts(ctx context.Context, sourceID int64) ([]surgecast.TopicPast, error)
+	AddPastRead(ctx context.Context, lease surgecast.Lease, p surgecast.PastRead, at time.Time) error
 	CloseSourceMinutes(ctx context.Context, lease surgecast.Lease, sourceID int64, from, to time.Time, healthy bool, at time.Time) error
 	RecordGap(ctx context.Context, lease surgecast.Lease, g surgecast.SourceGap) error
 	Gaps(ctx context.Context, sourceID int64, since time.Time) ([]surgecast.SourceGap, error)
@@ -50,6 +52,12 @@ type Config struct {
 	// Stall is how long a stream may say nothing before it is connected anew; 0: 30 s. A stream with a
 	// method Stall() time.Duration has its own.
 	Stall time.Duration
+
+	// Past is how far back the past of a new topic is read, beyond what is remembered, from streams that are
+	// Replayers; 0: it is not. A feed that does not go back so far is read as far as it goes.
+	Past time.Duration
+	// PastRate bounds that reading, in posts a second; 0: 10,000.
+	PastRate float64
 }
 
 // How a lease is held (DESIGN 9).
@@ -174,7 +182,7 @@ func (s *Supervisor) held(ctx context.Context, l surgecast.Lease, health func() 
 			}
 			if h := health(); true {
 				s.metrics.set(slug, h)
-				if err == nil && n%healthEvery == 0 {
+				if err == nil && (n%healthEvery == 0 || h.PastTopics > 0) {
 					if err := s.Store.SaveHealth(ctx, l, h); err != nil && ctx.Err() == nil {
 						s.Logger.Debug("health not saved", "source", slug, "err", err)
 					}
@@ -226,12 +234,24 @@ func (s *Supervisor) stream(ctx context.Context, st Stream, src surgecast.Source
 	if err != nil {
 		return err
 	}
+	lately, err := s.Store.CountedLately(ctx, src.ID)
+	if err != nil {
+		return err
+	}
+	topics, err := s.Store.TopicPasts(ctx, src.ID)
+	if err != nil {
+		return err
+	}
 	if err := s.Store.StartRules(ctx, src.ID, rulesVersion, s.Clock()); err != nil {
 		return err
 	}
 	rewinder, _ := st.(Rewinder)
 	t := newTally(src, s.Clock, m)
-	t.resume(pos, gaps, rewinder != nil && pos.Place != "")
+	t.resume(pos, lately, topics, gaps, rewinder != nil && pos.Place != "")
+	replayer, _ := st.(Replayer)
+	if replayer != nil && s.Past > 0 {
+		t.pastSpan = min(s.Past, replayer.Keeps())
+	}
 	w := &writer{store: s.Store, lease: l, tally: t, at: at, pos: pos, log: s.Logger.With("source", src.Slug), seconds: s.metrics.commit.WithLabelValues(src.Slug)}
 
 	leave := s.book.subscribe(t)
@@ -249,7 +269,12 @@ func (s *Supervisor) stream(ctx context.Context, st Stream, src surgecast.Source
 			stopReading(err)
 			written <- err
 		}()
+		var wg sync.WaitGroup
+		if t.pastSpan > 0 {
+			wg.Go(func() { newPastReader(s, replayer, t, m).run(reading) })
+		}
 		s.connect(reading, st, rewinder, t, m)
+		wg.Wait()
 		stopWriting()
 		return <-written
 	})
@@ -258,10 +283,7 @@ func (s *Supervisor) stream(ctx context.Context, st Stream, src surgecast.Source
 // connect runs a stream until ctx ends.
 func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, t *tally, m *meter) {
 	log := s.Logger.With("source", t.source.Slug)
-	limit := s.Stall
-	if own, ok := st.(interface{ Stall() time.Duration }); ok {
-		limit = own.Stall()
-	}
+	limit := s.stallOf(st)
 	wait := newBackoff(500*time.Millisecond, time.Minute)
 	for first := true; ctx.Err() == nil; first = false {
 		if !first {
@@ -276,7 +298,7 @@ func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, 
 		m.life.Store(began.UnixMicro())
 		run, cancel := context.WithCancelCause(ctx)
 		var wg sync.WaitGroup
-		wg.Go(func() { s.watch(run, cancel, t, m, limit) })
+		wg.Go(func() { s.watch(run, cancel, t.holding, m, limit) })
 		err := st.Run(run, from, t)
 		if cause := context.Cause(run); errors.Is(cause, ErrStalled) {
 			err = cause
@@ -303,8 +325,16 @@ func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, 
 	}
 }
 
+// stallOf is how long a stream may say nothing.
+func (s *Supervisor) stallOf(st Stream) time.Duration {
+	if own, ok := st.(interface{ Stall() time.Duration }); ok {
+		return own.Stall()
+	}
+	return s.Stall
+}
+
 // watch ends a run that has been silent for limit, and notices its first sign of life.
-func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, t *tally, m *meter, limit time.Duration) {
+func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, holding func() bool, m *meter, limit time.Duration) {
 	began := m.life.Load()
 	tick := time.NewTicker(min(limit/20+time.Millisecond, 100*time.Millisecond))
 	defer tick.Stop()
@@ -320,7 +350,7 @@ func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, 
 			alive = true
 			m.enter(surgecast.SourceLive, nil)
 		}
-		if t.holding() { // it would speak if we listened
+		if holding() { // it would speak if we listened
 			m.life.Store(s.Clock().UnixMicro())
 			continue
 		}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,18 +11,7 @@ import (
 	"surgecast/ingest/match"
 )
 
-// Rules of counting, version 1 (FEEDS 7). raw is every post that matches; organic leaves out reposts,
-// declared bots, the fourth and later posts of an author on a topic within ten minutes, and near copies of
-// what was said within ten minutes; authors is who made raw. A post whose author's clock differs from the
-// server's by more than five minutes (an import, a bridge, a resynchronised repository) is in none of them
-// and is counted as dropped.
 const (
-	rulesVersion   = 1
-	postsAnAuthor  = 3
-	maxSkewMicros  = 5 * 60e6
-	maxAheadMicros = 5 * 60e6
-	maxAgeMicros   = 8 * 24 * 3600e6 // no feed goes back further than a week
-
 	keepIDsMicros = 10e6 // how far back the cursor tells events apart
 
 	maxDirty = 50_000   // rows of one transaction
@@ -57,19 +47,29 @@ type tally struct {
 	space   chan struct{} // closed when the writer has collected
 	topics  *match.Set
 	scratch match.Scratch
-	ring    *match.Ring               // of all streams; nil: nothing is remembered
-	recall  int64                     // this life remembers from here on, Unix microseconds; 0: nothing yet
-	pasts   []past                    // of new topics, to be written
+	ring    *match.Ring // of all streams; nil: nothing is remembered
+	recall  int64       // this life remembers from here on, Unix microseconds; 0: nothing yet
+
+	known                  map[int64]bool            // topics that are counted
+	later                  *newTerms                 // topics that wait until nothing is read again
+	unplaced               []int64                   // topics that are counted from the first minute on
+	begun                  []surgecast.TopicPast     // topics that have begun to be counted, to be written
+	pastRows               []surgecast.MentionMinute // and what was remembered of them
+	pastsMade, pastsStored int64                     // beginnings of topics whose past is to be read
+	pastSpan               time.Duration             // how far back new topics are read; 0: no further than the memory
+	borders                map[int64]int64           // topic → Unix microseconds: what is stamped before is read back, not counted in passing
+	piece                  *pastPiece                // of topics' pasts, to be written
+
 	minutes map[int64]map[int64]*cell // Unix minute → topic
 	dirty   []dirtyCell
 	bytes   int
 	rowBuf  []surgecast.MentionMinute
 
 	seen    seen
-	byWhom  recent // author on topic
-	said    recent // words on topic
-	counted []timedID
-	since   int64 // counted lists all that is stamped after it
+	memory  memory
+	counted []timedID // and not stored yet
+	kept    []keptIDs // what is stored of counted events, by commit
+	since   int64     // kept and counted list all that is stamped after it
 
 	place     string
 	newest    Newest
@@ -93,26 +93,43 @@ type timedID struct {
 	id uint64
 }
 
+// keptIDs are the events of one commit.
+type keptIDs struct {
+	newest int64
+	n      int
+}
+
 // rereading is going on while a restarted stream reads again what was counted before, to refill memory.
 type rereading struct {
-	until   int64           // newest event that was counted
-	since   int64           // everything up to it was counted
-	ids     map[uint64]bool // and these
-	passing bool            // place has not reached the stored one
+	until   int64   // newest event that was counted
+	since   int64   // everything up to it was counted
+	ids     idTable // and these
+	passing bool    // place has not reached the stored one
 }
 
 func newTally(src surgecast.Source, clock surgecast.Clock, m *meter) *tally {
 	return &tally{
 		source: src, clock: clock, meter: m, kick: make(chan struct{}, 1), space: make(chan struct{}),
-		minutes: map[int64]map[int64]*cell{},
+		minutes: map[int64]map[int64]*cell{}, known: map[int64]bool{}, borders: map[int64]int64{},
 	}
 }
 
-// resume sets the tally to where its counts are stored. rewinds: the feed will read ten minutes again.
-func (t *tally) resume(p position, gaps []surgecast.SourceGap, rewinds bool) {
+// resume sets the tally to where its counts are stored: what was counted lately, and which topics are counted.
+// rewinds: the feed will read ten minutes again.
+func (t *tally) resume(p position, lately []surgecast.CountedEvents, topics []surgecast.TopicPast, gaps []surgecast.SourceGap, rewinds bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen, t.byWhom, t.said, t.counted = seen{}, recent{}, recent{}, nil
+	t.seen, t.memory, t.counted = seen{}, memory{}, nil
+	t.kept = nil
+	for _, past := range topics {
+		t.known[past.TopicID] = true
+		switch {
+		case !past.ReadUntil.IsZero():
+			t.borders[past.TopicID] = past.ReadUntil.UnixMicro()
+		case !past.BackTo.IsZero():
+			t.borders[past.TopicID] = past.Since.UnixMicro()
+		}
+	}
 	clear(t.minutes)
 	t.dirty, t.bytes = nil, 0
 	t.place, t.newest, t.since = p.Place, Newest{at: p.Newest}, p.Since
@@ -123,14 +140,20 @@ func (t *tally) resume(p position, gaps []surgecast.SourceGap, rewinds bool) {
 	if p.Newest == 0 {
 		return
 	}
-	t.reread = &rereading{until: p.Newest, since: p.Since, ids: make(map[uint64]bool, len(p.IDs)), passing: rewinds}
+	t.reread = &rereading{until: p.Newest, since: p.Since, passing: rewinds}
 	if !rewinds {
 		t.reread.since = 0
 		t.meter.approximate(t.clock().Add(windowMinutes * time.Minute))
 	}
-	for _, id := range p.IDs {
-		t.reread.ids[id] = true
-		t.counted = append(t.counted, timedID{p.Newest, id})
+	for _, id := range p.old {
+		t.reread.ids.add(id)
+		t.counted = append(t.counted, timedID{p.Newest, id}) // stored again where they belong now
+	}
+	for _, c := range lately {
+		for _, id := range c.IDs {
+			t.reread.ids.add(id)
+		}
+		t.kept = append(t.kept, keptIDs{c.Newest.UnixMicro(), len(c.IDs)})
 	}
 	if p.Place == "" {
 		t.placeless = time.UnixMicro(p.Newest).UTC()
@@ -151,7 +174,7 @@ func (t *tally) rereads() bool {
 	if t.reread == nil || !t.reread.passing {
 		return false
 	}
-	t.seen, t.byWhom, t.said = seen{}, recent{}, recent{}
+	t.seen, t.memory = seen{}, memory{}
 	clear(t.minutes) // nothing in them waits to be written: nothing was counted yet
 	t.bytes = 0
 	return true
@@ -210,13 +233,18 @@ func (t *tally) count(p *Post, now int64) {
 	t.start(p.Time)
 	t.newest.Advance(p.Time, now)
 	before := t.reread != nil && t.before(p)
+	if t.reread == nil && t.later != nil {
+		later := t.later
+		t.later = nil
+		t.begin(slices.DeleteFunc(slices.Clone(later.all), func(m match.Topic) bool { return t.known[m.ID] }), later.set)
+	}
 	if t.seen.add(p.ID, p.Time) {
 		if !before {
 			t.meter.duplicates++
 		}
 		return
 	}
-	if p.Created != 0 && (p.Created-p.Time > maxSkewMicros || p.Time-p.Created > maxSkewMicros) {
+	if skewed(p) {
 		if !before {
 			t.meter.dropped(droppedSkewed, 1)
 		}
@@ -234,8 +262,8 @@ func (t *tally) count(p *Post, now int64) {
 	minute := p.Time / 60e6
 	closed := minute*60 < t.closing.Unix()-60 // such cells are forgotten
 	for _, topic := range ids {
-		organic := t.organic(topic, minute, p.Author, words, p.Kind == Repost, p.Bot)
-		if before && closed {
+		organic := t.memory.organic(topic, minute, p.Author, words, p.Kind == Repost, p.Bot)
+		if before && closed || p.Time < t.borders[topic] {
 			continue
 		}
 		c := t.cell(minute, topic)
@@ -271,21 +299,6 @@ func (t *tally) count(p *Post, now int64) {
 	}
 }
 
-// organic says whether a post counts as somebody's own words, and remembers it for those that follow.
-func (t *tally) organic(topic, minute int64, author, words uint64, repost, bot bool) bool {
-	if repost {
-		return false
-	}
-	own := !bot
-	if author != 0 && t.byWhom.count(mix(author)^mix(uint64(topic)), minute) >= postsAnAuthor {
-		own = false
-	}
-	if words != 0 && t.said.count(words^mix(^uint64(topic)), minute) > 0 {
-		own = false
-	}
-	return own
-}
-
 // before tells whether a post was counted by an earlier life of this stream.
 func (t *tally) before(p *Post) bool {
 	r := t.reread
@@ -296,7 +309,7 @@ func (t *tally) before(p *Post) bool {
 			return false
 		}
 	}
-	return p.Time <= r.since || r.ids[p.ID]
+	return p.Time <= r.since || p.ID != 0 && r.ids.has(p.ID)
 }
 
 // start begins with the first minute that is heard from its beginning.
@@ -309,6 +322,9 @@ func (t *tally) start(at int64) {
 			t.closing = t.closing.Add(time.Minute)
 		}
 	}
+	if len(t.unplaced) > 0 {
+		t.placeTopics()
+	}
 	if !t.placeless.IsZero() {
 		from := t.placeless
 		t.placeless = time.Time{}
@@ -318,18 +334,53 @@ func (t *tally) start(at int64) {
 	}
 }
 
+// maxKeptIDs bounds what is kept of counted events, in memory and in the database: 8 MB there. It holds five
+// seconds of the record of the social web; in a burst beyond it less than ten seconds are kept, and since says so.
+const maxKeptIDs = 1 << 20
+
 // forget shortens the list of counted events to what may have to be told apart.
 func (t *tally) forget() {
 	n := 0
-	for n < len(t.counted) && (t.counted[n].at < t.newest.at-keepIDsMicros || len(t.counted)-n > maxPositionIDs) {
+	for n < len(t.counted) && (t.counted[n].at < t.newest.at-keepIDsMicros || len(t.counted)-n > maxKeptIDs) {
 		t.since = max(t.since, t.counted[n].at)
 		n++
 	}
-	if n > 0 && (n > len(t.counted)/2 || n > maxPositionIDs) {
+	if n > 0 && n > len(t.counted)/2 {
 		t.counted = append(t.counted[:0], t.counted[n:]...)
 	} else if n > 0 {
 		t.counted = t.counted[n:]
 	}
+}
+
+// note hands over the events counted since the last commit, and forgets those of commits that are too old.
+func (t *tally) note(b *batch) {
+	t.forget()
+	floor := t.newest.at - keepIDsMicros
+	total := len(t.counted)
+	for _, k := range t.kept {
+		total += k.n
+	}
+	n := 0
+	for n < len(t.kept) && (t.kept[n].newest <= max(t.since, floor) || total > maxKeptIDs) {
+		t.since = max(t.since, t.kept[n].newest)
+		total -= t.kept[n].n
+		n++
+	}
+	t.kept = append(t.kept[:0], t.kept[n:]...)
+	t.since = max(t.since, floor)
+	b.keep = t.since + 1
+	if len(t.counted) == 0 {
+		return
+	}
+	newest := int64(0)
+	b.counted = make([]uint64, 0, len(t.counted))
+	for _, c := range t.counted {
+		newest = max(newest, c.at)
+		b.counted = append(b.counted, c.id)
+	}
+	b.countedNewest = newest
+	t.kept = append(t.kept, keptIDs{newest, len(t.counted)})
+	t.counted = t.counted[:0]
 }
 
 func (t *tally) cell(minute, topic int64) *cell {
@@ -420,15 +471,19 @@ func (t *tally) holding() bool {
 
 // batch is what one transaction writes, and what may be closed after it.
 type batch struct {
-	rows   []surgecast.MentionMinute
-	moved  bool
-	next   position
-	gaps   []surgecast.SourceGap
-	pasts  []past
-	from   time.Time // minutes to close
-	to     time.Time
-	deaf   map[time.Time]bool // of them, those with a gap
-	newest int64
+	rows  []surgecast.MentionMinute
+	moved bool
+	next  position
+	gaps  []surgecast.SourceGap
+	begun []surgecast.TopicPast
+	piece *pastPiece
+	from  time.Time // minutes to close
+	to    time.Time
+	deaf  map[time.Time]bool // of them, those with a gap
+
+	counted       []uint64 // events the rows are of
+	countedNewest int64
+	keep          int64 // those stamped before it are forgotten; 0: none
 }
 
 // grace is how long after its end a minute stays open for what comes late.
@@ -438,7 +493,7 @@ const grace = 5 * time.Second
 func (t *tally) collect(last position) batch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := batch{newest: t.newest.at}
+	var b batch
 	rows := t.rowBuf[:0]
 	for _, d := range t.dirty {
 		c := d.cell
@@ -452,12 +507,15 @@ func (t *tally) collect(last position) batch {
 	}
 	clear(t.dirty)
 	t.dirty = t.dirty[:0]
+	rows = append(rows, t.pastRows...)
+	t.pastRows = nil
 	b.rows, t.rowBuf = rows, rows
 	close(t.space)
 	t.space = make(chan struct{})
 
 	b.gaps, t.pending = t.pending, nil
-	b.pasts, t.pasts = t.pasts, nil
+	b.begun, t.begun = t.begun, nil
+	b.piece, t.piece = t.piece, nil
 	end := t.clock().Add(-grace)
 	if t.complete.Before(end) {
 		end = t.complete
@@ -469,29 +527,17 @@ func (t *tally) collect(last position) batch {
 	}
 	t.evict()
 
-	t.forget()
-	since := t.since
-	if floor := t.newest.at - keepIDsMicros; since < floor {
-		since = floor
-	}
-	b.next = position{N: last.N + 1, Place: t.place, Newest: t.newest.at, Since: since}
+	b.next = position{N: last.N + 1, Place: t.place, Newest: t.newest.at}
 	if !t.closing.IsZero() {
 		b.next.Close = t.closing.Unix()
 	}
 	if t.reread != nil && t.reread.passing { // nothing was counted yet: what is stored stays right
 		b.next.Newest, b.next.Since = t.reread.until, t.reread.since
-		for id := range t.reread.ids {
-			b.next.IDs = append(b.next.IDs, id)
-		}
 	} else {
-		b.next.IDs = make([]uint64, 0, len(t.counted))
-		for _, c := range t.counted {
-			if c.at > since {
-				b.next.IDs = append(b.next.IDs, c.id)
-			}
-		}
+		t.note(&b)
+		b.next.Since = t.since
 	}
-	b.moved = len(rows) > 0 || b.next.Place != last.Place || b.next.Newest != last.Newest || b.next.Close != last.Close
+	b.moved = len(rows) > 0 || len(b.begun) > 0 || b.next.Place != last.Place || b.next.Newest != last.Newest || b.next.Close != last.Close
 	return b
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,14 +15,18 @@ var t0 = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func testTally(t testing.TB, now *time.Time) *tally {
 	t.Helper()
-	set, err := match.Build([]match.Topic{{ID: 1, Any: []string{"boat"}}, {ID: 2, Any: []string{"harbour"}, Not: []string{"boat"}}})
+	topics := []match.Topic{{ID: 1, Any: []string{"boat"}}, {ID: 2, Any: []string{"harbour"}, Not: []string{"boat"}}}
+	set, err := match.Build(topics)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return *now }
 	ta := newTally(surgecast.Source{ID: 7, Mode: surgecast.Increments}, clock, newMeter(clock))
 	ta.ring = match.NewRing(0)
-	ta.swap(set, nil, nil)
+	for _, topic := range topics {
+		ta.known[topic.ID] = true
+	}
+	ta.take(topics, set)
 	return ta
 }
 
@@ -47,6 +52,19 @@ func (s sums) add(rows []surgecast.MentionMinute) {
 	}
 }
 
+// lateEvents are what a store keeps of counted events.
+type lateEvents []surgecast.CountedEvents
+
+func (l lateEvents) commit(b *batch) lateEvents {
+	if b.keep > 0 {
+		l = slices.DeleteFunc(l, func(c surgecast.CountedEvents) bool { return c.Newest.UnixMicro() < b.keep })
+	}
+	if len(b.counted) > 0 {
+		l = append(l, surgecast.CountedEvents{Newest: time.UnixMicro(b.countedNewest), IDs: b.counted})
+	}
+	return l
+}
+
 // A stream that dies at any moment and is read again from ten minutes before its place counts raw, organic
 // and authors as one that lived through.
 //
@@ -70,6 +88,7 @@ func TestPromise1ARestartChangesNoSeries(t *testing.T) {
 
 	chance := rand.New(rand.NewPCG(5, 6))
 	pos = position{}
+	var lately lateEvents
 	lives := 0
 	for next := 0; next < posts; {
 		lives++
@@ -85,7 +104,7 @@ func TestPromise1ARestartChangesNoSeries(t *testing.T) {
 		if lives == 1 {
 			from = position{}
 		}
-		ta.resume(from, nil, lives > 1)
+		ta.resume(from, lately, nil, nil, lives > 1)
 		dies := next + 1 + chance.IntN(400)
 		begin := max(0, next-6000) // ten minutes
 		for n := begin; n < min(posts, dies); n++ {
@@ -94,6 +113,7 @@ func TestPromise1ARestartChangesNoSeries(t *testing.T) {
 			if n%10 == 9 || n == posts-1 {
 				b := ta.collect(pos)
 				broken.add(b.rows)
+				lately = lately.commit(&b)
 				if pos = b.next; n+1 > next {
 					next = n + 1
 				}

@@ -23,9 +23,9 @@ type topicBook struct {
 	mu     sync.Mutex
 	mark   string
 	topics []surgecast.Topic
-	terms  *match.Set
+	want   []match.Topic
+	terms  *match.Set // built from want
 	ring   *match.Ring
-	known  map[int64]bool
 	users  map[*tally]bool
 }
 
@@ -72,10 +72,8 @@ func (b *topicBook) refresh(ctx context.Context) error {
 		return err
 	}
 	want := make([]match.Topic, len(topics))
-	known := make(map[int64]bool, len(topics))
 	for i, t := range topics {
 		want[i] = match.Topic{ID: t.ID, Any: t.Any, And: t.And, Not: t.Not}
-		known[t.ID] = true
 	}
 	set, err := match.Build(want)
 	if set == nil {
@@ -87,24 +85,9 @@ func (b *topicBook) refresh(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	first := b.terms == nil
-	var made []match.Topic
-	var ids []int64
-	if !first {
-		for _, t := range want {
-			if !b.known[t.ID] {
-				made, ids = append(made, t), append(ids, t.ID)
-			}
-		}
-	}
-	var past *match.Set
-	if len(made) > 0 {
-		if past, err = match.Build(made); past == nil {
-			return err
-		}
-	}
-	b.mark, b.topics, b.terms, b.known = mark, topics, set, known
+	b.mark, b.topics, b.want, b.terms = mark, topics, want, set
 	for u := range b.users {
-		u.swap(set, past, ids)
+		u.take(want, set)
 	}
 	if first {
 		close(b.loaded)
@@ -117,7 +100,7 @@ func (b *topicBook) subscribe(t *tally) (leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.ring = b.ring
-	t.swap(b.terms, nil, nil)
+	t.take(b.want, b.terms)
 	b.users[t] = true
 	return func() {
 		b.mu.Lock()

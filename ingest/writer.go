@@ -96,7 +96,11 @@ func (w *writer) once(ctx context.Context, b *batch, next string) error {
 		b.gaps = b.gaps[1:]
 	}
 	if b.moved {
-		err := w.store.AddMentions(ctx, w.lease, w.tally.source.ID, w.at, next, b.rows, now)
+		c := surgecast.StreamCounts{SourceID: w.tally.source.ID, From: w.at, To: next, Rows: b.rows, Begun: b.begun, Counted: b.counted, Newest: time.UnixMicro(b.countedNewest).UTC()}
+		if b.keep > 0 {
+			c.Keep = time.UnixMicro(b.keep).UTC()
+		}
+		err := w.store.CommitStream(ctx, w.lease, c, now)
 		if errors.Is(err, surgecast.ErrConflict) {
 			// Either an earlier attempt did happen, or somebody else moved it.
 			at, e := w.store.Cursor(ctx, w.tally.source.ID)
@@ -112,13 +116,14 @@ func (w *writer) once(ctx context.Context, b *batch, next string) error {
 			return err
 		}
 		w.at, w.pos, b.moved = next, b.next, false
+		w.tally.stored(b.begun)
 	}
-	for len(b.pasts) > 0 {
-		p := &b.pasts[0]
-		if _, err := w.store.AddPast(ctx, w.lease, p.topic, w.tally.source.ID, p.since, p.rows); err != nil {
+	if b.piece != nil { // after what was counted in passing: it replaces that
+		if err := w.store.AddPastRead(ctx, w.lease, b.piece.read, now); err != nil {
 			return err
 		}
-		b.pasts = b.pasts[1:]
+		close(b.piece.stored)
+		b.piece = nil
 	}
 	for b.from.Before(b.to) {
 		end := b.from.Add(time.Minute)

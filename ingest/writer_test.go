@@ -22,13 +22,13 @@ type forgetful struct {
 	lose    func(call int) bool
 }
 
-func (f *forgetful) AddMentions(_ context.Context, _ surgecast.Lease, _ int64, from, to string, rows []surgecast.MentionMinute, _ time.Time) error {
+func (f *forgetful) CommitStream(_ context.Context, _ surgecast.Lease, c surgecast.StreamCounts, _ time.Time) error {
 	f.calls++
-	if from != f.at {
+	if c.From != f.at {
 		return fmt.Errorf("elsewhere: %w", surgecast.ErrConflict)
 	}
-	f.at = to
-	f.commits.add(rows)
+	f.at = c.To
+	f.commits.add(c.Rows)
 	if f.lose(f.calls) {
 		return errors.New("the connection broke before the answer came")
 	}

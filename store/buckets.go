@@ -55,7 +55,7 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 		if err != nil {
 			return err
 		}
-		past, err := pastSince(ctx, tx, distinct(topicIDs))
+		past, err := pasts(ctx, tx, distinct(topicIDs))
 		if err != nil {
 			return err
 		}
@@ -66,11 +66,12 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 				return fmt.Errorf("source %d: %w", sourceIDs[i], surgecast.ErrNotFound)
 			}
 			since, known := counted[topicIDs[i]]
-			if p, ok := past[series{topicIDs[i], sourceIDs[i]}]; ok && p.Before(since) {
-				since = p
+			p := past[series{topicIDs[i], sourceIDs[i]}]
+			if !p.Since.IsZero() && p.Since.Before(since) {
+				since = p.Since
 			}
 			for at := from[i].UTC(); at.Before(to); at = at.Add(f.step) {
-				heard := f.healthy[at.Unix()] && known && !at.Before(since)
+				heard := f.healthy[at.Unix()] && known && !at.Before(since) || readBack(p, at)
 				out = append(out, surgecast.MentionBucket{TopicID: topicIDs[i], SourceID: sourceIDs[i], Minute: at, Missing: !heard})
 			}
 			starts[i+1] = len(out)
@@ -95,7 +96,8 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 			b.Raw += raw
 			b.Organic += organic
 			b.Authors += authors
-			b.Missing = feeds[sourceIDs[i]].deaf[minute.Unix()] // what was heard of it is not the whole of it
+			// What was heard of it when the source was not listening all the time is not the whole of it.
+			b.Missing = feeds[sourceIDs[i]].deaf[minute.Unix()] && !readBack(past[series{topicIDs[i], sourceIDs[i]}], minute)
 			return nil
 		})
 		return err
@@ -161,17 +163,24 @@ func countedSince(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[int64]t
 // series names what one source says of one topic.
 type series struct{ topic, source int64 }
 
-// pastSince is from when on a topic's minutes in a source were filled in from the feed's memory.
-func pastSince(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[series]time.Time, error) {
-	rows, _ := tx.Query(ctx, `SELECT topic_id, source_id, since FROM topic_past WHERE topic_id = ANY ($1)`, topicIDs)
-	out := map[series]time.Time{}
+// pasts is how far back topics' counts reach in their sources.
+func pasts(ctx context.Context, tx pgx.Tx, topicIDs []int64) (map[series]surgecast.TopicPast, error) {
+	rows, _ := tx.Query(ctx, `SELECT topic_id, source_id, since, read_until FROM topic_past WHERE topic_id = ANY ($1)`, topicIDs)
+	out := map[series]surgecast.TopicPast{}
 	var k series
 	var since time.Time
-	_, err := pgx.ForEachRow(rows, []any{&k.topic, &k.source, &since}, func() error {
-		out[k] = since
+	var until *time.Time
+	_, err := pgx.ForEachRow(rows, []any{&k.topic, &k.source, &since, &until}, func() error {
+		out[k] = surgecast.TopicPast{TopicID: k.topic, Since: since, ReadUntil: orZero(until)}
 		return nil
 	})
 	return out, err
+}
+
+// readBack says whether a minute was read for its topic apart: then it does not matter whether the source was
+// listening when it happened.
+func readBack(p surgecast.TopicPast, at time.Time) bool {
+	return !at.Before(p.Since) && at.Before(p.ReadUntil)
 }
 
 // A stream's minute is complete when the stream closed it, not when its first row came. Absolute counts

@@ -70,19 +70,20 @@ func (s *Store) StartRules(ctx context.Context, sourceID int64, version int, at 
 
 const saveHealthSQL = `
 	INSERT INTO source_health (source_id, state, holder, since, last_event_at, watermark, lag_seconds, per_second, events, mentions, duplicates,
-		reconnects, gap_seconds, dropped, warning, last_error, approximate_until, spent_millicents, rules, updated_at)
+		reconnects, gap_seconds, dropped, warning, last_error, approximate_until, spent_millicents, rules, updated_at, past_topics, past_reached)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
 		(SELECT coalesce(sum(extract(epoch FROM to_at - GREATEST(from_at, $18::timestamptz - interval '1 day'))), 0) FROM ingest_gap
 		 WHERE source_id = $1 AND to_at > $18::timestamptz - interval '1 day' AND reason <> 'counting began'),
 		$13, $14, $15, $16,
 		(SELECT coalesce(sum(b.month_spent_millicents), 0) FROM budget b JOIN source s ON s.slug = b.source_slug WHERE s.id = $1 AND b.month = date_trunc('month', $18::timestamptz, 'UTC')::date),
-		$17, $18)
+		$17, $18, $19, $20)
 	ON CONFLICT (source_id) DO UPDATE SET
 		state = excluded.state, holder = excluded.holder, since = excluded.since, last_event_at = excluded.last_event_at, watermark = excluded.watermark,
 		lag_seconds = excluded.lag_seconds, per_second = excluded.per_second, events = excluded.events, mentions = excluded.mentions,
 		duplicates = excluded.duplicates, reconnects = excluded.reconnects, gap_seconds = excluded.gap_seconds, dropped = excluded.dropped,
 		warning = excluded.warning, last_error = excluded.last_error, approximate_until = excluded.approximate_until,
-		spent_millicents = excluded.spent_millicents, rules = excluded.rules, updated_at = excluded.updated_at`
+		spent_millicents = excluded.spent_millicents, rules = excluded.rules, updated_at = excluded.updated_at,
+		past_topics = excluded.past_topics, past_reached = excluded.past_reached`
 
 // SaveHealth stores how a feed is doing, as seen by its holder. Gap seconds and what was spent are taken
 // from the tables that hold them.
@@ -95,7 +96,7 @@ func (s *Store) SaveHealth(ctx context.Context, lease surgecast.Lease, h surgeca
 			return err
 		}
 		_, err := tx.Exec(ctx, saveHealthSQL, h.SourceID, h.State, h.Holder, h.Since, orNull(h.LastEventAt), orNull(h.Watermark), h.LagSeconds, h.PerSecond,
-			h.Events, h.Mentions, h.Duplicates, h.Reconnects, h.Dropped, h.Warning, h.LastError, orNull(h.ApproximateUntil), h.Rules, h.UpdatedAt)
+			h.Events, h.Mentions, h.Duplicates, h.Reconnects, h.Dropped, h.Warning, h.LastError, orNull(h.ApproximateUntil), h.Rules, h.UpdatedAt, h.PastTopics, orNull(h.PastReached))
 		return err
 	})
 	if err != nil {
@@ -108,13 +109,14 @@ func (s *Store) SaveHealth(ctx context.Context, lease surgecast.Lease, h surgeca
 func (s *Store) SourceHealths(ctx context.Context) ([]surgecast.SourceHealth, error) {
 	rows, _ := s.pool.Query(ctx, `
 		SELECT source_id, state, holder, since, last_event_at, watermark, lag_seconds, per_second, events, mentions, duplicates, reconnects, gap_seconds,
-			dropped, warning, last_error, approximate_until, spent_millicents, rules, updated_at
+			dropped, warning, last_error, approximate_until, spent_millicents, rules, updated_at, past_topics, past_reached
 		FROM source_health ORDER BY source_id`)
 	hs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h surgecast.SourceHealth, err error) {
-		var last, mark, approx *time.Time
+		var last, mark, approx, past *time.Time
 		err = row.Scan(&h.SourceID, &h.State, &h.Holder, &h.Since, &last, &mark, &h.LagSeconds, &h.PerSecond, &h.Events, &h.Mentions, &h.Duplicates,
-			&h.Reconnects, &h.GapSeconds, &h.Dropped, &h.Warning, &h.LastError, &approx, &h.SpentMillicents, &h.Rules, &h.UpdatedAt)
-		h.LastEventAt, h.Watermark, h.ApproximateUntil = orZero(last), orZero(mark), orZero(approx)
+			&h.Reconnects, &h.GapSeconds, &h.Dropped, &h.Warning, &h.LastError, &approx, &h.SpentMillicents, &h.Rules, &h.UpdatedAt,
+			&h.PastTopics, &past)
+		h.LastEventAt, h.Watermark, h.ApproximateUntil, h.PastReached = orZero(last), orZero(mark), orZero(approx), orZero(past)
 		h.Since, h.UpdatedAt = h.Since.UTC(), h.UpdatedAt.UTC()
 		return h, err
 	})
@@ -122,39 +124,6 @@ func (s *Store) SourceHealths(ctx context.Context) ([]surgecast.SourceHealth, er
 		return nil, fmt.Errorf("reading the health of sources: %w", err)
 	}
 	return hs, nil
-}
-
-// AddPast adds what a feed's memory says of a topic that was made meanwhile, once: a second time, or a topic
-// that was deleted, changes nothing. Its minutes in that source count as counted from since on. False: it
-// had its past.
-func (s *Store) AddPast(ctx context.Context, lease surgecast.Lease, topicID, sourceID int64, since time.Time, rows []surgecast.MentionMinute) (bool, error) {
-	rows = slices.Clone(rows)
-	for i := range rows {
-		rows[i].TopicID, rows[i].SourceID = topicID, sourceID
-	}
-	sortMentions(rows)
-	rows = sumOfRun(rows)
-	minutes := minutesOf(rows, func(r surgecast.MentionMinute) time.Time { return r.Minute })
-	added := false
-	err := s.putCounts(ctx, mentionCounts, minutes, func(tx pgx.Tx, closed func(time.Time) bool) error {
-		added = false
-		if err := checkLeases(ctx, tx, []surgecast.Lease{lease}); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `INSERT INTO topic_past (topic_id, source_id, since) SELECT id, $2, $3 FROM topic WHERE id = $1 ON CONFLICT DO NOTHING`, topicID, sourceID, since)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		added = true
-		return writeMentions(ctx, tx, rows, closed, func(chunk []surgecast.MentionMinute) error {
-			_, err := tx.Exec(ctx, addMentionsSQL, mentionArrays(chunk)...)
-			return err
-		})
-	})
-	if err != nil {
-		return false, fmt.Errorf("adding the past of topic %d in source %d: %w", topicID, sourceID, err)
-	}
-	return added, nil
 }
 
 // PutMentionsHeld is PutMentions for a source held under a lease: a holder that lost it writes nothing.

@@ -12,10 +12,6 @@ import (
 	"surgecast"
 )
 
-// advanceSQL moves the cursor only from where this batch began: a second writer finds nothing to update,
-// its transaction rolls back, and its counts with it.
-const advanceSQL = `UPDATE ingest_cursor SET position = $3, updated_at = $4 WHERE source_id = $1 AND position = $2`
-
 // addMentionsSQL adds to minutes. One that its source had closed already is corrected: what it held is
 // kept as what was published first, which for a new row is nothing.
 const addMentionsSQL = `
@@ -60,37 +56,10 @@ const extendMentionsSQL = `
 		first_minute = LEAST(s.first_minute, excluded.first_minute),
 		last_minute = GREATEST(s.last_minute, excluded.last_minute)`
 
-// AddMentions adds a stream's counts and moves its cursor from cursorFrom to cursorTo in one transaction.
-// Feeds redeliver after a restart: saved apart, a crash between the two writes would count the same
-// minutes twice. A cursor that is elsewhere is ErrConflict, a lost lease ErrStaleLease; both write nothing.
+// AddMentions adds a stream's counts and moves its cursor from cursorFrom to cursorTo in one transaction; see
+// CommitStream.
 func (s *Store) AddMentions(ctx context.Context, lease surgecast.Lease, sourceID int64, cursorFrom, cursorTo string, rows []surgecast.MentionMinute, at time.Time) error {
-	rows = slices.Clone(rows)
-	for i := range rows {
-		rows[i].SourceID = sourceID
-	}
-	sortMentions(rows)
-	rows = sumOfRun(rows)
-	minutes := minutesOf(rows, func(r surgecast.MentionMinute) time.Time { return r.Minute })
-	err := s.putCounts(ctx, mentionCounts, minutes, func(tx pgx.Tx, closed func(time.Time) bool) error {
-		if err := checkLeases(ctx, tx, []surgecast.Lease{lease}); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, advanceSQL, sourceID, cursorFrom, cursorTo, at)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return fmt.Errorf("the cursor is not at %q: %w", cursorFrom, surgecast.ErrConflict)
-		}
-		return writeMentions(ctx, tx, rows, closed, func(chunk []surgecast.MentionMinute) error {
-			_, err := tx.Exec(ctx, addMentionsSQL, mentionArrays(chunk)...)
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("adding %d counts of source %d: %w", len(rows), sourceID, err)
-	}
-	return nil
+	return s.CommitStream(ctx, lease, surgecast.StreamCounts{SourceID: sourceID, From: cursorFrom, To: cursorTo, Rows: rows}, at)
 }
 
 // PutMentions writes minutes of mentions as they are said to be; saying the same again changes nothing.

@@ -44,6 +44,8 @@ type feedFlags struct {
 	XTopics []string `name:"x-topics" env:"SURGECAST_X_TOPICS" placeholder:"TOPIC=CATEGORY" help:"Topics X is asked for, each with what it is: touchpad=product."`
 	XURL    string   `name:"x-url" env:"SURGECAST_X_URL" placeholder:"URL" help:"Another address of its API."`
 
+	Past time.Duration `name:"past" env:"SURGECAST_PAST" default:"36h" help:"How far back the past of a new topic is read from feeds that allow it (Bluesky: 36h). 0: no further than the memory of two hours."`
+
 	Contact string `env:"SURGECAST_CONTACT" placeholder:"ADDRESS" help:"Mail address or page the feeds' operators can reach you at; it goes into the User-Agent."`
 }
 

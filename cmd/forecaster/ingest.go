@@ -36,7 +36,9 @@ func (a *app) ingest(ctx context.Context, f *feedFlags) error {
 		holder = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
 	hot := &heat{}
-	s := ingest.New(ingest.Config{Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: holder, Streams: fs.streams, Counters: fs.counters, Heat: hot.Of})
+	s := ingest.New(ingest.Config{
+		Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: holder, Streams: fs.streams, Counters: fs.counters, Heat: hot.Of, Past: f.Past,
+	})
 	g, ctx := errgroup.WithContext(ctx)
 	if len(fs.counters) > 0 {
 		g.Go(func() error { return hot.Run(ctx, a) })

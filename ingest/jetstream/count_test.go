@@ -118,6 +118,10 @@ type world struct {
 	keys     *ingest.Keys
 	keysPath string
 	stall    time.Duration
+	clock    func() time.Time
+	past     time.Duration // how far back new topics are read
+	rate     float64
+	childEnv []string
 }
 
 type toTest struct{ t testing.TB }
@@ -134,7 +138,7 @@ func newWorld(t testing.TB, url string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := &world{t: t, store: s, log: slog.New(slog.NewTextHandler(toTest{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	w := &world{t: t, store: s, clock: time.Now, log: slog.New(slog.NewTextHandler(toTest{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
 	for n := range w.topics {
 		if w.topics[n], err = s.CreateTopic(t.Context(), surgecast.Topic{
 			AccountID: 1, Slug: fmt.Sprintf("w%d", n), Name: "word", Any: []string{fmt.Sprintf("w%d", n)}, Since: time.Now().Add(-24 * time.Hour),
@@ -152,12 +156,12 @@ func newWorld(t testing.TB, url string) *world {
 // count starts counting from hosts; stop ends it as a process would that is told to.
 func (w *world) count(holder string, o jetstream.Options) (stop func()) {
 	w.t.Helper()
-	o.Hash, o.Clock, o.Logger = w.keys.HashAt, time.Now, w.log
+	o.Hash, o.Clock, o.Logger = w.keys.HashAt, w.clock, w.log
 	st, err := jetstream.New(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := ingest.New(ingest.Config{Store: w.store, Clock: time.Now, Logger: w.log, Holder: holder, Streams: []ingest.Stream{st}, Stall: w.stall})
+	s := ingest.New(ingest.Config{Store: w.store, Clock: w.clock, Logger: w.log, Holder: holder, Streams: []ingest.Stream{st}, Stall: w.stall, Past: w.past, PastRate: w.rate})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -242,7 +246,9 @@ func (w *world) equal(want tally) {
 }
 
 func startHost(t testing.TB, h *jetstreamtest.Host) string {
-	h.Clock = time.Now
+	if h.Clock == nil {
+		h.Clock = time.Now
+	}
 	url := h.Start()
 	t.Cleanup(h.Stop)
 	return url

@@ -28,6 +28,8 @@ const (
 	childHosts    = "SURGECAST_JETSTREAM_TEST_HOSTS"
 	childKeys     = "SURGECAST_JETSTREAM_TEST_KEYS"
 	childHolder   = "SURGECAST_JETSTREAM_TEST_HOLDER"
+	childSpeed    = "SURGECAST_JETSTREAM_TEST_SPEED" // of its clock, and since when: 20,UNIXNANO
+	childPast     = "SURGECAST_JETSTREAM_TEST_PAST"  // posts a second, to read pasts at
 )
 
 func TestMain(m *testing.M) {
@@ -47,17 +49,32 @@ func countForEver() error {
 	if err != nil {
 		return err
 	}
-	keys, err := ingest.OpenKeys(os.Getenv(childKeys), time.Now)
+	clock := time.Now
+	if speed := os.Getenv(childSpeed); speed != "" {
+		var times, since int64
+		if _, err := fmt.Sscanf(speed, "%d,%d", &times, &since); err != nil {
+			return err
+		}
+		clock = fastClock(times, time.Unix(0, since))
+	}
+	keys, err := ingest.OpenKeys(os.Getenv(childKeys), clock)
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	st, err := jetstream.New(jetstream.Options{Hosts: strings.Split(os.Getenv(childHosts), ","), Hash: keys.HashAt, Clock: time.Now, Logger: log})
+	st, err := jetstream.New(jetstream.Options{Hosts: strings.Split(os.Getenv(childHosts), ","), Hash: keys.HashAt, Clock: clock, Logger: log})
 	if err != nil {
 		return err
 	}
 	fmt.Println("counting")
-	return ingest.New(ingest.Config{Store: s, Clock: time.Now, Logger: log, Holder: os.Getenv(childHolder), Streams: []ingest.Stream{st}}).Run(ctx)
+	c := ingest.Config{Store: s, Clock: clock, Logger: log, Holder: os.Getenv(childHolder), Streams: []ingest.Stream{st}}
+	if past := os.Getenv(childPast); past != "" {
+		c.Past = 36 * time.Hour
+		if _, err := fmt.Sscanf(past, "%g", &c.PastRate); err != nil {
+			return err
+		}
+	}
+	return ingest.New(c).Run(ctx)
 }
 
 // child starts a process that counts.
@@ -65,6 +82,7 @@ func (w *world) child(url, holder string, hosts ...string) *exec.Cmd {
 	w.t.Helper()
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), childDatabase+"="+url, childHosts+"="+strings.Join(hosts, ","), childKeys+"="+w.keysPath, childHolder+"="+holder)
+	c.Env = append(c.Env, w.childEnv...)
 	c.Stderr = toTest{w.t}
 	out, err := c.StdoutPipe()
 	if err != nil {

@@ -2,7 +2,10 @@ package jetstream
 
 import (
 	"encoding/json"
+	"net/http"
 	"time"
+
+	"surgecast/ingest"
 )
 
 // place is where a stream was: on which host, up to which of its times, and after which of its events if it
@@ -36,3 +39,16 @@ func (s *Stream) Rewind(from string, d time.Duration) string {
 	p.Seq = 0 // nobody knows its number
 	return p.String()
 }
+
+// Replay is another reader of the same feed, with connections of its own.
+func (s *Stream) Replay() ingest.Stream {
+	return &Stream{Options: s.Options, client: &http.Client{Transport: transport()}, dict: map[string][]byte{}}
+}
+
+// PlaceAt is the place at a time, on the host near is of.
+func (s *Stream) PlaceAt(at time.Time, near string) string {
+	return place{Host: parsePlace(near).Host, Micros: at.UnixMicro()}.String()
+}
+
+// Keeps is how far back the hosts go (docs/README.md).
+func (s *Stream) Keeps() time.Duration { return 36 * time.Hour }

@@ -36,6 +36,7 @@ type Ring struct {
 	limit  int // chunks
 	chunks []*chunk
 	newest int64
+	lost   int64 // newest post that was forgotten
 	posts  int
 }
 
@@ -88,6 +89,7 @@ func (r *Ring) forget() {
 	drop := 0
 	for drop < len(r.chunks) && (len(r.chunks)-drop >= r.limit || r.chunks[drop].newest < r.newest-RingSpan.Microseconds()) {
 		r.posts -= r.chunks[drop].posts
+		r.lost = max(r.lost, r.chunks[drop].newest)
 		drop++
 	}
 	n := copy(r.chunks, r.chunks[drop:])
@@ -135,7 +137,7 @@ func (r *Ring) Oldest() (time.Time, bool) {
 	if len(r.chunks) == 0 {
 		return time.Time{}, false
 	}
-	return time.UnixMicro(max(r.chunks[0].oldest, r.newest-RingSpan.Microseconds())).UTC(), true
+	return time.UnixMicro(max(r.chunks[0].oldest, r.lost+1, r.newest-RingSpan.Microseconds())).UTC(), true
 }
 
 // Len is the number of posts remembered.
