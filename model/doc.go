@@ -5,20 +5,20 @@
 //
 // Let y be the count of a step and z = log(1+y). Everything below lives on the scale of z.
 //
-//	profile    S_t      what time of day and time of week usually bring     profile.go
-//	events     E        what planned events add to S around their start     events.go
+//	profile    S_t      what time of day and time of week usually bring                  profile.go
+//	events     E        what planned events add to S around their start                  events.go
 //	residual   r_t      z_t − S_t
-//	memories   s_k      exponential means of r over τ_k steps, short to a weekmemory.go
-//	recent              the last values, running means, the same time yesterdayrecent.go
-//	experts    c_j(h)   ways to say z_{t+h}: last value, mean, profile + level …experts.go
-//	ridge      β_h      an expert that weighs memories, learnt for each leadridge.go
-//	scale      σ_h      how wrong we expect to be now                       scale.go
-//	trackers   q_j(p)   quantiles of (z − c_j)/σ, each followed online      tracker.go
-//	mixture    w_j      weights of the experts for each group of levels     mixture.go
-//	trend      L, T     damped trend of r, for ramps that outlast a few stepstrend.go
-//	maxima     m_j(p)   experts on the highest value M of a window          maxima.go
-//	stack               one probability P(M > C) of the experts on M and of past windowsstack.go
-//	horizon             the curve of P(M > C) over all C, and its inverse   horizon.go, risk.go
+//	memories   s_k      exponential means of r over τ_k steps, short to a week           memory.go
+//	recent              the last values, running means, the same time yesterday          recent.go
+//	experts    c_j(h)   ways to say z_{t+h}: last value, mean, profile + level …         experts.go
+//	ridge      β_h      an expert that weighs memories, learnt for each lead             ridge.go
+//	scale      σ_h      how wrong we expect to be now                                    scale.go
+//	trackers   q_j(p)   quantiles of (z − c_j)/σ, each followed online                   tracker.go
+//	mixture    w_j      weights of the experts for each group of levels                  mixture.go
+//	trend      L, T     damped trend of r, for ramps that outlast a few steps            trend.go
+//	maxima     m_j(p)   experts on the highest value M of a window                       maxima.go
+//	stack               one probability P(M > C) of the experts on M and of past windows stack.go
+//	horizon             the curve of P(M > C) over all C, and its inverse                horizon.go, risk.go
 //
 // When a step arrives, each forecast made for it earlier is first judged and learnt from (lead.go);
 // then profile and memories take the value in; then new forecasts are made. So no forecast can know
@@ -26,11 +26,11 @@
 //
 // # What a series has beside it
 //
-//	transfer   G        visits that mentions bring: Σ_sj g_s β_sj (k_j ∗ d_s)transfer.go, lift.go
-//	driven              a series freed of G beside one that never heard of it, weigheddriven.go
-//	topic               the same profile, memories and trackers in a kilobyte, for talktopic.go
-//	alarm               peaks over a threshold, on raw counts               alarm.go
-//	words               doubling time, decay, and when neither can be told  words.go
+//	transfer   G        visits that mentions bring: Σ_sj g_s β_sj (k_j ∗ d_s)            transfer.go, lift.go
+//	driven              a series freed of G beside one that never heard of it, weighed   driven.go
+//	topic               the same profile, memories and trackers in a kilobyte, for talk  topic.go
+//	alarm               peaks over a threshold, on raw counts                            alarm.go
+//	words               doubling time, decay, and when neither can be told               words.go
 //
 // A forecast is asked for at any lead (interpolate.go), and kept and restored bit by bit (snapshot.go).
 //
