@@ -380,8 +380,8 @@ func child(settings string) error {
 }
 
 // SIGKILL of a real process in the middle of a delivery, after the receiver has it and before we know: the message goes again
-// under the same webhook-id, and so does an instruction; nothing is lost and nothing has two ids. Fails when: RequeueDeliveries
-// does nothing, or the id is made for each attempt.
+// under the same webhook-id, and so does an instruction; nothing is lost and nothing has two ids. Fails when: Run
+// does not call watch, or the id is made for each attempt.
 func TestKilledInTheMiddleOfADelivery(t *testing.T) {
 	s := newService(t)
 	inside, free := make(chan struct{}, 2), make(chan struct{})
@@ -416,8 +416,12 @@ func TestKilledInTheMiddleOfADelivery(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if n, err := s.RequeueDeliveries(t.Context()); err != nil || n != 2 {
-		t.Fatalf("%d deliveries were under way, %v", n, err)
+	// A sign of life of the dead one keeps its messages; then they are anybody's, without a word from a person.
+	if n, err := s.RequeueAbandoned(t.Context(), "notify/"); err != nil || n != 0 {
+		t.Fatalf("%d deliveries were taken from a process that may still be there, %v", n, err)
+	}
+	if tag, err := s.pool.Exec(t.Context(), `UPDATE lease SET expires_at = '-infinity' WHERE name LIKE 'notify/%'`); err != nil || tag.RowsAffected() != 1 {
+		t.Fatalf("signs of life: %v, %v", tag, err)
 	}
 	n := s.notifier(nil)
 	s.start(n)
@@ -433,5 +437,22 @@ func TestKilledInTheMiddleOfADelivery(t *testing.T) {
 	}
 	if len(ds) != 2 || len(posts) != 2 {
 		t.Errorf("%d deliveries under %d ids", len(ds), len(posts))
+	}
+}
+
+// Where one process alone delivers, it need not wait at its start for the sign of life of the one before to end.
+// Fails when: requeueSQL asks for a lease.
+func TestInterruptedDeliveriesAreRequeuedAtOnce(t *testing.T) {
+	s := newService(t)
+	s.webhook("http://127.0.0.1:1/")
+	s.tell(opened(1), opened(2))
+	if _, err := s.pool.Exec(t.Context(), `UPDATE river.river_job SET state = 'running', attempted_by = '{ntf_dead}', attempted_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.AcquireLease(t.Context(), "notify/ntf_dead", "ntf_dead", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.RequeueDeliveries(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d deliveries were under way, %v", n, err)
 	}
 }

@@ -61,6 +61,9 @@ type Store interface {
 	// when several processes deliver.
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (surgecast.Lease, bool, error)
 	ReleaseLeases(ctx context.Context, leases []surgecast.Lease) error
+	// RequeueAbandoned puts back into the queue what processes were delivering whose lease, prefix and their name in
+	// the queue, has run out.
+	RequeueAbandoned(ctx context.Context, prefix string) (int, error)
 }
 
 // Config is what a Notifier is made of. Store, Pool, Clock, Wall and Key are required.
@@ -108,6 +111,7 @@ type Notifier struct {
 	stop     time.Duration
 	jobLimit time.Duration
 	public   string
+	name     string // of this process in the queue
 
 	http    *http.Client
 	gate    *gate
@@ -157,12 +161,14 @@ func New(c Config) (*Notifier, error) {
 	if rescue <= n.jobLimit {
 		return nil, fmt.Errorf("notify: deliveries of a killed process would start again after %s, while an attempt may take %s", rescue, n.jobLimit)
 	}
+	n.name = surgecast.NewID("ntf_")
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{n: n}); err != nil {
 		return nil, fmt.Errorf("notify: register the delivery worker: %w", err)
 	}
 	cooldown := orDuration(c.FetchCooldown, 50*time.Millisecond)
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
+		ID:                   n.name,
 		Schema:               Schema,
 		Queues:               map[string]river.QueueConfig{Queue: {MaxWorkers: orInt(c.Workers, 50)}},
 		Workers:              workers,
@@ -183,12 +189,18 @@ func New(c Config) (*Notifier, error) {
 // Run delivers until ctx ends, then lets attempts under way finish (StopTimeout) and resigns from
 // River's leadership, so that another process takes over at once. It returns nil on a clean stop.
 func (n *Notifier) Run(ctx context.Context) error {
+	if err := n.watch(ctx); err != nil { // before the first message is taken
+		return fmt.Errorf("start delivering: %w", err)
+	}
+	defer n.unwatch(ctx)
 	// The client gets a context of its own: ending ctx must begin a soft stop, not abort attempts.
 	if err := n.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start delivering: %w", err)
 	}
 	tick := time.NewTicker(15 * time.Second)
 	defer tick.Stop()
+	sign := time.NewTicker(signEvery)
+	defer sign.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -200,6 +212,10 @@ func (n *Notifier) Run(ctx context.Context) error {
 			return nil
 		case <-n.client.Stopped():
 			return errors.New("deliver messages: the queue's client stopped by itself")
+		case <-sign.C:
+			if err := n.watch(ctx); err != nil && ctx.Err() == nil {
+				n.log.Warn("no sign of life was given; others may send again what this process sends", "error", err)
+			}
 		case <-tick.C:
 			n.watchStuck(ctx)
 			if _, err := n.store.DropOldSecrets(ctx, n.clock()); err != nil && ctx.Err() == nil {

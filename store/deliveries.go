@@ -317,3 +317,30 @@ func (s *Store) RequeueDeliveries(ctx context.Context) (n int, err error) {
 	}
 	return n, nil
 }
+
+// Of a job that runs, the last of attempted_by is who works it. Its lease says whether that process is still there.
+const (
+	requeueAbandonedSQL = `UPDATE ` + migrations.RiverSchema + `.river_job j SET state = 'available', scheduled_at = now()
+		WHERE j.queue = $1 AND j.state = 'running' AND NOT EXISTS (
+			SELECT FROM lease l WHERE l.name = $2 || j.attempted_by[array_upper(j.attempted_by, 1)] AND l.expires_at > statement_timestamp())`
+	dropOldLeasesSQL = `DELETE FROM lease WHERE starts_with(name, $1) AND expires_at < statement_timestamp() - interval '1 day'`
+)
+
+// RequeueAbandoned puts back into the queue what processes were delivering that are no longer there, and answers how
+// many messages those were. A process is there while it holds the lease named prefix and its name in the queue;
+// the leases of processes long gone are deleted.
+func (s *Store) RequeueAbandoned(ctx context.Context, prefix string) (n int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, requeueAbandonedSQL, deliverQueue, prefix)
+		if err != nil {
+			return err
+		}
+		n = int(tag.RowsAffected())
+		_, err = tx.Exec(ctx, dropOldLeasesSQL, prefix)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("putting abandoned deliveries back into the queue: %w", err)
+	}
+	return n, nil
+}

@@ -49,7 +49,9 @@ type appOptions struct {
 	hypothetical bool     // recorded traffic: the configured capacity did not bound it
 	allow        []string // addresses webhooks may reach although the guard would refuse them
 	holder       string
-	workers      int // of the engine; 0: cores − 1
+	workers      int           // of the engine; 0: cores − 1
+	sweepEvery   time.Duration // of the engine; 0: its own
+	postTimeout  time.Duration // of one attempt of a webhook; 0: notify's own
 }
 
 type liveSpeed func() float64
@@ -73,6 +75,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	}
 	if a.notify, err = notify.New(notify.Config{
 		Store: db.Store, Pool: db.Pool(), Clock: o.clock, Wall: time.Now, Logger: g.log, Registry: a.reg, Key: a.key, Allow: allowed,
+		Timeout: o.postTimeout,
 	}); err != nil {
 		return nil, err
 	}
@@ -118,6 +121,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	}
 	a.engine = engine.New(engine.Config{
 		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical, Workers: o.workers,
+		Every: o.sweepEvery,
 		Published: func(r engine.Result) {
 			for _, f := range r.Forecasts {
 				a.api.Publish(f)

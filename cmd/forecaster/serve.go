@@ -14,6 +14,15 @@ import (
 	"surgecast/traffic"
 )
 
+// pace is how time passes for the service: as it does. Tests, which play hours of several processes in seconds, set
+// another.
+var pace = struct {
+	now   surgecast.Clock
+	sweep time.Duration // between looks of the engine; 0: its own
+	logs  time.Duration // between looks at access logs
+	post  time.Duration // what one attempt of a webhook may take; 0: notify's own
+}{now: time.Now, logs: 2 * time.Second}
+
 type serveCmd struct {
 	Listen    string        `env:"SURGECAST_LISTEN" default:"127.0.0.1:8080" help:"Address of API and dashboard. Other than loopback it needs a key (forecaster key create)."`
 	Metrics   string        `env:"SURGECAST_METRICS" default:"127.0.0.1:9464" help:"Address of /metrics; empty: none."`
@@ -38,15 +47,16 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 		}
 	}
 	var err error
-	if c.traffic, err = readTrafficFile(c.Traffic, g.StateDir, time.Now); err != nil {
+	if c.traffic, err = readTrafficFile(c.Traffic, g.StateDir, pace.now); err != nil {
 		return err
 	}
-	l, err := listen(c.Listen, "listen")
-	if err != nil {
-		return err
+	var l, ml net.Listener
+	if slices.Contains(c.Roles, "api") { // the other roles answer nobody: several fit on one machine
+		if l, err = listen(c.Listen, "listen"); err != nil {
+			return err
+		}
+		defer l.Close()
 	}
-	defer l.Close()
-	var ml net.Listener
 	if c.Metrics != "" {
 		if ml, err = listen(c.Metrics, "metrics"); err != nil {
 			return err
@@ -58,6 +68,9 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 		return err
 	}
 	defer keda.close()
+	if keda != nil && l == nil {
+		return usage("--keda-listen needs the role api: it answers what /scale answers")
+	}
 	db, err := openDatabase(ctx, g, openOptions{migrate: c.Migrate})
 	if err != nil {
 		return err
@@ -71,14 +84,14 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 		return err
 	}
 	keyless := len(keys) == 0 && !c.ForceKeys
-	if keyless && !isLoopback(l) {
+	if l != nil && keyless && !isLoopback(l) {
 		return fmt.Errorf("listening on %s needs an API key, and there is none: make one with `forecaster key create --scopes admin`, or listen on 127.0.0.1", l.Addr())
 	}
-	a, err := newApp(g, db, appOptions{clock: time.Now, keyless: keyless, allow: c.Allow})
+	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow})
 	if err != nil {
 		return err
 	}
-	if err := db.EnsurePartitions(ctx, time.Now().UTC(), time.Now().UTC().AddDate(0, 0, 2)); err != nil {
+	if err := db.EnsurePartitions(ctx, pace.now().UTC(), pace.now().UTC().AddDate(0, 0, 2)); err != nil {
 		return err
 	}
 	if slices.Contains(c.Roles, "notify") && db.local != nil { // nobody else delivers from it

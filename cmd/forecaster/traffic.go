@@ -87,10 +87,7 @@ type trafficFileLog struct {
 	} `yaml:"segments"`
 }
 
-const (
-	promEvery = 5 * time.Second
-	logEvery  = 2 * time.Second
-)
+const promEvery = 5 * time.Second
 
 // readTrafficFile reads and checks the file; without one there is nothing to read. Nothing is asked for or
 // opened but the secrets it names.
@@ -157,7 +154,7 @@ func readTrafficFile(path, stateDir string, clock surgecast.Clock) ([]traffic.So
 				return nil, wrong(err)
 			}
 			c.Place = filepath.Join(stateDir, "traffic", s.Site+".json")
-			src.Kind, src.Every = "access log", logEvery
+			src.Kind, src.Every = "access log", pace.logs
 			src.Open = func(context.Context, surgecast.Frontier) (traffic.Reader, error) { return accesslog.Open(c) }
 		}
 		sources = append(sources, src)
