@@ -12,7 +12,10 @@ import (
 )
 
 const (
-	keepIDsMicros = 10e6 // how far back the cursor tells events apart
+	// Whatever is stamped more than five seconds before the newest was counted; what is stamped later, by this
+	// host or another whose clock is up to five seconds off, is told by its id.
+	sinceMicros   = 5e6
+	keepIDsMicros = 10e6
 
 	maxDirty = 50_000   // rows of one transaction
 	maxBytes = 64 << 20 // of minutes in memory
@@ -69,7 +72,7 @@ type tally struct {
 	memory  memory
 	counted []timedID // and not stored yet
 	kept    []keptIDs // what is stored of counted events, by commit
-	since   int64     // kept and counted list all that is stamped after it
+	since   int64     // kept and counted list all that is stamped after it, and five seconds before
 
 	place     string
 	newest    Newest
@@ -335,7 +338,8 @@ func (t *tally) start(at int64) {
 }
 
 // maxKeptIDs bounds what is kept of counted events, in memory and in the database: 8 MB there. It holds five
-// seconds of the record of the social web; in a burst beyond it less than ten seconds are kept, and since says so.
+// seconds of the record of the social web; in a burst beyond it less than ten
+// seconds are kept.
 const maxKeptIDs = 1 << 20
 
 // forget shortens the list of counted events to what may have to be told apart.
@@ -355,20 +359,20 @@ func (t *tally) forget() {
 // note hands over the events counted since the last commit, and forgets those of commits that are too old.
 func (t *tally) note(b *batch) {
 	t.forget()
-	floor := t.newest.at - keepIDsMicros
+	keep := t.newest.at - keepIDsMicros
 	total := len(t.counted)
 	for _, k := range t.kept {
 		total += k.n
 	}
 	n := 0
-	for n < len(t.kept) && (t.kept[n].newest <= max(t.since, floor) || total > maxKeptIDs) {
-		t.since = max(t.since, t.kept[n].newest)
+	for ; n < len(t.kept) && (t.kept[n].newest < keep || total > maxKeptIDs); n++ {
 		total -= t.kept[n].n
-		n++
+		keep = max(keep, t.kept[n].newest+1)
+		t.since = max(t.since, t.kept[n].newest)
 	}
 	t.kept = append(t.kept[:0], t.kept[n:]...)
-	t.since = max(t.since, floor)
-	b.keep = t.since + 1
+	t.since = max(t.since, t.newest.at-sinceMicros)
+	b.keep = keep
 	if len(t.counted) == 0 {
 		return
 	}

@@ -37,7 +37,8 @@ func zipfWords(i int64) string {
 	return b.String()
 }
 
-func benchLog(b testing.TB) *jetstreamtest.Log {
+// postsLog plays the posts among the samples only.
+func postsLog(b testing.TB) *jetstreamtest.Log {
 	b.Helper()
 	var posts [][]byte
 	for _, line := range samples(b) {
@@ -49,6 +50,12 @@ func benchLog(b testing.TB) *jetstreamtest.Log {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return l
+}
+
+func benchLog(b testing.TB) *jetstreamtest.Log {
+	b.Helper()
+	l := postsLog(b)
 	l.Words, l.Authors, l.Every = zipfWords, 200_000, 20*time.Microsecond
 	l.Start = time.Now().Add(-2 * time.Minute).Truncate(time.Minute)
 	return l
