@@ -12,7 +12,7 @@ import (
 // SetLadder replaces a site's ladder; positions are those of the slice.
 func (s *Store) SetLadder(ctx context.Context, site surgecast.Site, rungs []surgecast.Rung) ([]surgecast.Rung, error) {
 	out := make([]surgecast.Rung, len(rungs))
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTurn(ctx, turnOfSiteSQL, site.ID, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM ladder_rung WHERE site_id = $1`, site.ID); err != nil {
 			return err
 		}

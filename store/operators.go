@@ -39,20 +39,13 @@ const (
 // SetOverride puts a person's word over the recommendation, in the place of an earlier one. Both stay in
 // the log.
 func (s *Store) SetOverride(ctx context.Context, o surgecast.Override) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		// Two people at once: one after the other, the later one rules.
-		if err := tx.QueryRow(ctx, `SELECT id FROM site WHERE id = $1 FOR NO KEY UPDATE`, o.SiteID).Scan(&o.SiteID); err != nil {
-			return err
-		}
+	err := s.inTurn(ctx, turnOfSiteSQL, o.SiteID, func(tx pgx.Tx) error { // of two people at once the later one rules
 		if _, err := tx.Exec(ctx, clearOverrideSQL, o.SiteID, o.SetAt, o.By); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, setOverrideSQL, o.SiteID, o.Units, o.Until, o.By, o.Note, o.SetAt)
 		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("site %d: %w", o.SiteID, surgecast.ErrNotFound)
-	}
 	if err != nil {
 		return fmt.Errorf("overriding site %d: %w", o.SiteID, err)
 	}
@@ -79,8 +72,11 @@ func (s *Store) Frozen(ctx context.Context, account int64) (bool, error) {
 
 // SetFrozen stops all acting of an account, or lets it go on; the log says who.
 func (s *Store) SetFrozen(ctx context.Context, account int64, frozen bool, by string, at time.Time) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO account_freeze (account_id, number, frozen, set_by, set_at)
-		SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4 FROM account_freeze WHERE account_id = $1`, account, frozen, by, at)
+	err := s.inTurn(ctx, turnOfAccountSQL, account, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO account_freeze (account_id, number, frozen, set_by, set_at)
+			SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4 FROM account_freeze WHERE account_id = $1`, account, frozen, by, at)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("freezing account %d: %w", account, err)
 	}

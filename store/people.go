@@ -22,7 +22,7 @@ func (s *Store) AddSurgeMark(ctx context.Context, account int64, m surgecast.Sur
 	if !math.IsNaN(m.Probability) && m.Kind == surgecast.MarkAck {
 		p = &m.Probability
 	}
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTurn(ctx, turnOfSurgeSQL, m.SurgeID, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, addMarkSQL, m.SurgeID, account, m.Kind, m.By, m.Note, orNull(m.Until), p, m.At)
 		if err == nil && tag.RowsAffected() == 0 {
 			return surgecast.ErrNotFound
@@ -69,8 +69,12 @@ const setNoticeSQL = `
 
 // SetNotice says what the visitors of a site are told from now on; what was said before is kept.
 func (s *Store) SetNotice(ctx context.Context, n surgecast.Notice) error {
-	if _, err := s.pool.Exec(ctx, setNoticeSQL, n.SiteID, n.Shown, n.Part, n.Words, n.Ahead, n.Reference,
-		orNull(n.Since), orNull(n.BackFrom), orNull(n.BackBy), n.By, n.SetAt); err != nil {
+	err := s.inTurn(ctx, turnOfSiteSQL, n.SiteID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, setNoticeSQL, n.SiteID, n.Shown, n.Part, n.Words, n.Ahead, n.Reference,
+			orNull(n.Since), orNull(n.BackFrom), orNull(n.BackBy), n.By, n.SetAt)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("storing a notice of site %d: %w", n.SiteID, err)
 	}
 	return nil

@@ -131,7 +131,12 @@ func (s *Store) DeleteSite(ctx context.Context, account int64, slug string) erro
 		if err := tx.QueryRow(ctx, `DELETE FROM site WHERE account_id = $1 AND slug = $2 RETURNING id`, account, slug).Scan(&id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE starts_with(series, $1)`, fmt.Sprintf("site:%d:", id)); err != nil {
+		for _, kind := range []string{"site", "run"} { // the model, and what is remembered beside it
+			if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE starts_with(series, $1)`, fmt.Sprintf("%s:%d:", kind, id)); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, endSurgesSQL, id, 0); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM delivery WHERE site_id = $1 AND account_id = $2 AND status = 'pending'`, id, account); err != nil {

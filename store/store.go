@@ -26,6 +26,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"surgecast"
 	"surgecast/migrations"
 )
 
@@ -117,6 +118,28 @@ func (s *Store) SchemaVersion(ctx context.Context) (have, want int64, err error)
 func (s *Store) inTx(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, f)
 }
+
+// inTurn runs f in a transaction of its own while nobody else is in one for the same row: its log is numbered by
+// max + 1, and two people who press at once would both get the same number. No such row is ErrNotFound.
+func (s *Store) inTurn(ctx context.Context, rowSQL string, id any, f func(pgx.Tx) error) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, rowSQL, id)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return surgecast.ErrNotFound
+		}
+		return f(tx)
+	})
+}
+
+// The rows people's logs belong to, for inTurn.
+const (
+	turnOfAccountSQL = `SELECT FROM account WHERE id = $1 FOR NO KEY UPDATE`
+	turnOfSiteSQL    = `SELECT FROM site WHERE id = $1 FOR NO KEY UPDATE`
+	turnOfSurgeSQL   = `SELECT FROM surge WHERE id = $1 FOR NO KEY UPDATE`
+)
 
 // PostgreSQL's names for what went wrong.
 const (

@@ -100,6 +100,9 @@ func (s *Store) DeleteTopic(ctx context.Context, account int64, slug string) err
 		if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE series = $1`, fmt.Sprintf("topic:%d", id)); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, endSurgesSQL, 0, id); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM mention_series WHERE topic_id = $1`, id)
 		return err
 	})
