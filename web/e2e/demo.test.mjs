@@ -1,53 +1,25 @@
 // The pages over the real program: `forecaster demo`, its database, engine and API, no fixture between.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import { launch, views } from "./browser.mjs";
+import { missing as skip, play } from "./program.mjs";
 
-const program = join(import.meta.dirname, "..", "..", "bin", "forecaster");
-const skip = existsSync(program) ? false : "bin/forecaster is not built: make build";
+let base, demo, browser;
 
-let base, demo, state, browser;
-
-const freePort = () =>
-  new Promise((done) => {
-    const s = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = s.address();
-      s.close(() => done(port));
-    });
-  });
-
-const api = async (path) => (await fetch(base + path)).json();
+const api = (path) => demo.api(path);
 
 before(async () => {
   if (skip) return;
-  state = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "surgecast-e2e-"));
-  const address = `127.0.0.1:${await freePort()}`;
-  base = `http://${address}`;
-  demo = spawn(program, ["demo", "--state-dir", state, "--listen", address, "--speed", "240"], { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  demo.stderr.on("data", (b) => (said += b));
-  for (let i = 0; !said.includes("ready after"); i++) {
-    if (demo.exitCode !== null || i > 1200) throw new Error(`the demo did not start: ${said}`);
-    await new Promise((r) => setTimeout(r, 100));
-  }
+  demo = await play("--speed", "240");
+  base = demo.base;
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  if (demo) {
-    const ended = new Promise((r) => demo.once("exit", r));
-    demo.kill("SIGINT");
-    await ended;
-  }
-  if (state) rmSync(state, { recursive: true, force: true });
+  await demo?.stop();
 });
 
 // A page of its own whose errors fail the test; other hosts too.
