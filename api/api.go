@@ -53,6 +53,8 @@ type Config struct {
 	Interpolate func(dst []float64, leads []int, q [][]float64, profile []float64, profileStep, lead float64)
 
 	Check Checker // nil: checks are not answered here
+	// Talk answers how a topic is talked about now; nil: it is not told here.
+	Talk func(ctx context.Context, t surgecast.Topic, now time.Time) (surgecast.TalkNow, error)
 	// CheckTopic refuses terms no post could ever match (match.Check), as a FieldError; nil: none is refused for that.
 	CheckTopic func(surgecast.Topic) error
 	WhatIf     Planner  // nil: what-if is not answered here

@@ -38,6 +38,18 @@ type TopicBody struct {
 	Simulated bool      `json:"simulated"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+
+	Talk *TalkBody `json:"talk" doc:"How it is talked about now; null in lists, and where no feed has counted it lately"`
+}
+
+// TalkBody is how a topic is talked about now, in the feed that says most of it.
+type TalkBody struct {
+	At              time.Time `json:"at" doc:"The last complete bucket it was read from"`
+	Source          string    `json:"source"`
+	TimesUsual      Number    `json:"times_usual" doc:"null: what is usual is not known yet"`
+	DoublingMinutes Number    `json:"doubling_minutes" doc:"In which mentions double; null: no growth that can be told from noise"`
+	Decay           string    `json:"decay,omitempty" doc:"How mentions fell after their last peak: news, viral or word_of_mouth"`
+	Sentence        string    `json:"sentence" doc:"That in words, cannot tell included; empty: nothing to say"`
 }
 
 type (
@@ -166,7 +178,17 @@ func (s *Server) getTopic(ctx context.Context, in *TopicPath) (*topicOut, error)
 	if err != nil {
 		return nil, err
 	}
-	return &topicOut{topicBody(t)}, nil
+	b := topicBody(t)
+	if s.c.Talk != nil {
+		now, err := s.c.Talk(ctx, t, s.now())
+		if err != nil {
+			return nil, fmt.Errorf("hearing how %s is talked about: %w", t.Slug, err)
+		}
+		if now.Source != "" {
+			b.Talk = &TalkBody{now.At, publicSource(now.Source, t.AccountID), Number(now.TimesUsual), Number(unknownIfZero(now.DoublingMinutes)), now.Decay, now.Sentence}
+		}
+	}
+	return &topicOut{b}, nil
 }
 
 func (s *Server) putTopic(ctx context.Context, in *topicPutIn) (*topicOut, error) {

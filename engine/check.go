@@ -81,7 +81,8 @@ type spoken struct {
 	first    time.Time
 	now      float64
 	usual    float64
-	doubling float64
+	doubling float64   // of the source that says most; NaN: not growing, or cannot tell
+	loudest  float64   // mentions a minute of that source
 	lift     []float64 // median visits a minute that its talk brings from now on, by the priors
 }
 
@@ -183,6 +184,12 @@ func (s *spoken) add(src surgecast.Source, bs []surgecast.MentionBucket) {
 	}
 	if s.first.IsZero() || bs[0].Minute.Before(s.first) {
 		s.first = bs[0].Minute
+	}
+	if said := recent / float64(n); said > s.loudest {
+		s.loudest, s.doubling = said, math.NaN()
+		if minutes, ok := series.Doubling(); ok {
+			s.doubling = minutes
+		}
 	}
 	s.minutes = max(s.minutes, counted)
 	s.now += recent / float64(n)

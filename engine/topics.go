@@ -125,6 +125,28 @@ func (t *talk) evidence(at time.Time) risk.TalkEvidence {
 	return ev
 }
 
+// motion is how the source that says most of the topic's headline moves.
+func (t *talk) motion() surgecast.TalkMotion {
+	var loudest *voice
+	for i := range t.voices {
+		v := &t.voices[i]
+		if v.headline && (loudest == nil || v.level*float64(loudest.step) > loudest.level*float64(v.step)) {
+			loudest = v
+		}
+	}
+	if loudest == nil {
+		return surgecast.TalkMotion{}
+	}
+	return loudest.motion()
+}
+
+func (v *voice) motion() (m surgecast.TalkMotion) {
+	m.DoublingMinutes, _ = v.series.Doubling()
+	class, _ := v.series.DecayClass()
+	m.Decay = decayWords[class]
+	return m
+}
+
 // hotLevel is how many mentions a minute make a topic hot.
 const hotLevel = .5
 
@@ -365,7 +387,7 @@ func (e *Engine) judgeTalk(t *talk, ev risk.TalkEvidence, now time.Time, o *outc
 	}
 	s.State, s.AlertAt, s.Peak, s.PeakAt = m.State, m.AlertAt, max(s.Peak, m.Peak), laterPeak(s, m)
 	tr.SurgeID, tr.IssuedAt = s.ID, now
-	tr.Headline, tr.Sentence = risk.SayTalk(topic, m.State, times)
+	tr.Headline, tr.Sentence = risk.SayTalk(topic, m.State, times, t.motion())
 	typ := surgecast.TypeSurgeLevelChanged
 	switch {
 	case m.Open && !was.Open:

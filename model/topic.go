@@ -30,6 +30,7 @@ type Topic struct {
 	coarse [topicCoarse]float32
 	s      [topicMemories]float32
 	leads  [topicLeads]topicLead
+	wave   wave
 }
 
 // topicLead is what a topic has learnt of one lead, and its forecasts that still wait for their truth.
@@ -61,6 +62,7 @@ var TopicLeadMinutes = [topicLeads]int{15, 60, 240, 1440}
 // topicGrid is what all topics of one step length share.
 type topicGrid struct {
 	step          int64
+	day           float64 // steps a day, at least 48
 	fine, coarse  topicCycle
 	levelSteps    float64
 	gain          [topicMemories]float64
@@ -109,7 +111,7 @@ func gridOf(stepSeconds int) *topicGrid {
 
 func newTopicGrid(stepSeconds int) *topicGrid {
 	step := float64(stepSeconds)
-	g := &topicGrid{step: int64(stepSeconds), levelSteps: 14 * day / step}
+	g := &topicGrid{step: int64(stepSeconds), day: max(day/step, 48), levelSteps: 14 * day / step}
 	cyc := func(period float64, most int, gain, k, shift float64) topicCycle {
 		c := newCycle(period, most, step, gain, k)
 		return topicCycle{period: period, spacing: c.spacing, n: len(c.knot), g: gain, k: k, perCycle: c.perCycle, shift: shift}
@@ -267,6 +269,7 @@ func (t *Topic) take(y float64, alert bool) {
 	t.learnProfile(z, damp)
 	_, usual := t.shapes(t.unix)
 	r := z - usual
+	t.wave.step(y, z, usual+t.level, float64(t.last), g.day, t.n == 1)
 	young := 1 / float64(t.n) // n counts this step already
 	for k := range g.memories {
 		a := max(g.gain[k], young)

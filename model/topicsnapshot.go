@@ -13,8 +13,10 @@ import (
 //
 // Floats are stored as they are held, bit by bit, so a restored topic goes on as if it had never stopped.
 const (
-	topicVersion = 1
-	topicBytes   = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(8+4*topicLevels+8*topicSlots) + 4
+	topicVersion = 2 // 1: without the wave
+	waveBytes    = 4 * 11
+	topicBytes1  = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(8+4*topicLevels+8*topicSlots) + 4
+	topicBytes   = topicBytes1 + waveBytes
 )
 
 func (g *topicGrid) checksum() uint32 {
@@ -51,23 +53,35 @@ func (t *Topic) AppendBinary(b []byte) ([]byte, error) {
 			floats([]float32{l.ring[k].centre, l.ring[k].scale})
 		}
 	}
+	w := &t.wave
+	over := float32(0)
+	if w.over {
+		over = 1
+	}
+	floats([]float32{w.peak, over, w.c, w.x, w.y, w.xx, w.xy, w.yy, w.changes, w.steps})
+	b = le.AppendUint32(b, uint32(w.age))
 	return le.AppendUint32(b, crc32.Checksum(b[begin:], castagnoli)), nil
 }
 
 // CutTopic restores the topic whose snapshot b begins with, of a source with that step, and answers what
 // follows it. A snapshot that is damaged or of another grid is an error.
 func CutTopic(b []byte, stepSeconds int) (t Topic, rest []byte, err error) {
-	if len(b) < topicBytes {
+	length := topicBytes
+	if len(b) > 0 && b[0] == 1 {
+		length = topicBytes1
+	}
+	if len(b) < length {
 		return t, nil, fmt.Errorf("restoring a topic of %d bytes: %w", len(b), ErrSnapshotDamaged)
 	}
-	b, rest = b[:topicBytes], b[topicBytes:]
+	b, rest = b[:length], b[length:]
 	le := binary.LittleEndian
-	end := topicBytes - 4
+	end := length - 4
 	if le.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return t, nil, fmt.Errorf("restoring a topic: %w", ErrSnapshotDamaged)
 	}
 	t = NewTopic(stepSeconds)
-	if b[0] != topicVersion || le.Uint32(b[1:]) != t.grid.sum {
+	version := b[0]
+	if version < 1 || version > topicVersion || le.Uint32(b[1:]) != t.grid.sum {
 		return t, nil, fmt.Errorf("restoring a topic: %w", ErrSnapshotGrid)
 	}
 	b = b[5:]
@@ -94,5 +108,14 @@ func CutTopic(b []byte, stepSeconds int) (t Topic, rest []byte, err error) {
 			l.ring[k].centre, l.ring[k].scale = math.Float32frombits(next32()), math.Float32frombits(next32())
 		}
 	}
+	if version == 1 {
+		return t, rest, nil // its growth is told after another day, its decay with the next peak
+	}
+	var over float32
+	w := &t.wave
+	for _, x := range []*float32{&w.peak, &over, &w.c, &w.x, &w.y, &w.xx, &w.xy, &w.yy, &w.changes, &w.steps} {
+		*x = math.Float32frombits(next32())
+	}
+	w.over, w.age = over != 0, int32(next32())
 	return t, rest, nil
 }

@@ -19,14 +19,20 @@ func (s *Series) Doubling() (minutes float64, ok bool) {
 	if m.n < int(4*m.tau[2]) {
 		return 0, false
 	}
-	apart := (1-k)/k - (1-g)/g
-	slope := (m.s[1] - m.s[2]) / apart
-	sigma := 1.25 * s.change.v[2] / math.Sqrt2
-	se := sigma * math.Sqrt(g/(2-g)+k/(2-k)-2*g*k/(g+k-g*k)) / apart
-	if slope <= 2*se || slope <= 1e-3 {
+	slope, ok := growth(m.s[1], m.s[2], g, k, 1.25*s.change.v[2]/math.Sqrt2)
+	if !ok {
 		return 0, false
 	}
 	return math.Ln2 / slope * float64(s.c.StepSeconds) / 60, true
+}
+
+// growth is the slope v of log count a step from two means of gains g and k, and whether it stands two standard errors
+// above nothing when σ is the noise of a step.
+func growth(fast, slow, g, k, sigma float64) (slope float64, ok bool) {
+	apart := (1-k)/k - (1-g)/g
+	slope = (fast - slow) / apart
+	se := sigma * math.Sqrt(g/(2-g)+k/(2-k)-2*g*k/(g+k-g*k)) / apart
+	return slope, slope > 2*se && slope > 1e-3
 }
 
 // Decay is how attention falls after a peak (Crane & Sornette 2008, with their thresholds between the three
@@ -74,6 +80,11 @@ func (s *Series) DecayClass() (class Decay, slope float64) {
 		x, y := math.Log(float64(at-k)), math.Log(over)
 		c, sx, sy, sxx, sxy, syy = c+1, sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 	}
+	return decayOf(c, sx, sy, sxx, sxy, syy)
+}
+
+// decayOf is the class and slope of the straight line through c points with these sums.
+func decayOf(c, sx, sy, sxx, sxy, syy float64) (class Decay, slope float64) {
 	if c < decayPoints {
 		return DecayUnknown, math.NaN()
 	}

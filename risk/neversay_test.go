@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"math"
 	"fmt"
 	"regexp"
 	"strings"
@@ -170,25 +171,50 @@ func TestSayUnknown(t *testing.T) {
 
 func TestSayTalk(t *testing.T) {
 	topic := surgecast.Topic{Slug: "nordlicht-tour", Name: "Nordlicht tour"}
+	growing := surgecast.TalkMotion{DoublingMinutes: 9.3, Decay: DecayNews}
 	for _, tt := range []struct {
 		state     surgecast.State
 		times     float64
 		simulated bool
 		h, s      string
+		motion    surgecast.TalkMotion
 	}{
-		{surgecast.StateCalm, 1, false, "As usual: Nordlicht tour.", "Talk is as usual for this hour."},
-		{surgecast.StateWatch, 2.1, false, "Growing: Nordlicht tour.", "Talk is growing: twice the usual for this hour."},
-		{surgecast.StateAlert, 6.2, true, "×6 usual: Nordlicht tour.", "Talk is 6 times the usual for this hour. Simulated mentions."},
-		{surgecast.StateRecovery, 1.6, false, "Fading: Nordlicht tour.", "Talk is fading: half as much again as usual for this hour."},
-		{surgecast.StateCannotTell, 0, false, "Not counted: Nordlicht tour.", "Mentions are not being counted. Missing, not zero."},
+		{surgecast.StateCalm, 1, false, "As usual: Nordlicht tour.", "Talk is as usual for this hour.", growing},
+		{surgecast.StateWatch, 2.1, false, "Growing: Nordlicht tour.", "Talk is growing: twice the usual for this hour. Mentions double every 9 minutes.", growing},
+		{surgecast.StateAlert, 6.2, true, "×6 usual: Nordlicht tour.", "Talk is 6 times the usual for this hour. Simulated mentions.", surgecast.TalkMotion{}},
+		{surgecast.StateRecovery, 1.6, false, "Fading: Nordlicht tour.", "Talk is fading: half as much again as usual for this hour. Talk fades slowly: people pass it on.", surgecast.TalkMotion{Decay: DecayViral}},
+		{surgecast.StateCannotTell, 0, false, "Not counted: Nordlicht tour.", "Mentions are not being counted. Missing, not zero.", growing},
 	} {
 		topic.Simulated = tt.simulated
-		if h, s := SayTalk(topic, tt.state, tt.times); h != tt.h || s != tt.s {
+		if h, s := SayTalk(topic, tt.state, tt.times, tt.motion); h != tt.h || s != tt.s {
 			t.Errorf("%s: %q, %q\nwant %q, %q", tt.state, h, s, tt.h, tt.s)
 		}
 	}
 	long := surgecast.Topic{Name: strings.Repeat("ä", 90)}
-	if h, _ := SayTalk(long, surgecast.StateAlert, 6); utf8.RuneCountInString(h) > maxHeadline {
+	if h, _ := SayTalk(long, surgecast.StateAlert, 6, surgecast.TalkMotion{}); utf8.RuneCountInString(h) > maxHeadline {
 		t.Errorf("%q has %d characters", h, utf8.RuneCountInString(h))
+	}
+}
+
+// How talk moves is said only where it can be told; above the usual it is said when it cannot.
+//
+// Fails when: SayMotion speaks of growth below 1.5 times the usual, or keeps quiet above it.
+func TestSayMotion(t *testing.T) {
+	for _, tt := range []struct {
+		times float64
+		m     surgecast.TalkMotion
+		want  string
+	}{
+		{6, surgecast.TalkMotion{DoublingMinutes: .4}, "Mentions double every minute."},
+		{6, surgecast.TalkMotion{DoublingMinutes: 150}, "Mentions double every 3 hours."},
+		{6, surgecast.TalkMotion{DoublingMinutes: 5000, Decay: DecayNews}, "Talk fades quickly, as after a news flash."},
+		{6, surgecast.TalkMotion{}, "Cannot tell yet how fast it grows or fades."},
+		{1, surgecast.TalkMotion{DoublingMinutes: 9}, ""},
+		{1, surgecast.TalkMotion{Decay: DecayWordOfMouth}, "The last burst hardly faded: it went by word of mouth."},
+		{math.NaN(), surgecast.TalkMotion{}, ""},
+	} {
+		if got := SayMotion(tt.times, tt.m); got != tt.want {
+			t.Errorf("%v times the usual, %+v: %q, want %q", tt.times, tt.m, got, tt.want)
+		}
 	}
 }

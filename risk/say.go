@@ -308,15 +308,7 @@ func (s *sentences) fading() string {
 	if s.driver() == "" {
 		return ""
 	}
-	switch s.Driver.Decay {
-	case DecayNews:
-		return "talk fades quickly, as after a news flash."
-	case DecayViral:
-		return "talk fades slowly: people pass it on."
-	case DecayWordOfMouth:
-		return "talk hardly fades: it goes by word of mouth."
-	}
-	return ""
+	return fadingWords[s.Driver.Decay]
 }
 
 func (s *sentences) alertPast() {

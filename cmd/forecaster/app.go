@@ -86,13 +86,16 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
 		Saturated:      traffic.Saturated,
 		Check:          checker{db: db, clock: o.clock}.Check,
+		Talk: func(ctx context.Context, t surgecast.Topic, now time.Time) (surgecast.TalkNow, error) {
+			return engine.TalkNow(ctx, db.Store, t, now)
+		},
 		CheckTopic:     matchable,
 		WhatIf:         engine.WhatIf(engine.Config{Store: db.Store, Clock: o.clock, Logger: g.log, Hypothetical: o.hypothetical, Workers: 1}),
 		SayStatus:      risk.SayStatus,
+		SayNote:        risk.SayNote,
 		Review:         reviewer{db}.Review,
 		Scores:         reviewer{db},
 		Ladder:         risk.Ladder,
-		SayNote:        risk.SayNote,
 		TrafficSources: a.trafficSources,
 		Admit:          risk.Admit,
 		LoadTests:      loadTests{},

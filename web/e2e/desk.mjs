@@ -86,7 +86,7 @@ export function desk(options) {
   const state = {
     answer: options.answer ?? "gift",
     talk: options.talk ?? "usual",
-    topics: options.topics === "none" ? [] : [topicOf("nordlicht-tour", { simulated: options.talk === "simulated" }), topicOf("kleinod", { name: "Kleinod rings", any: ["kleinod ring"], not: [], revision: 1 })],
+    topics: options.topics === "none" ? [] : [topicOf("nordlicht-tour", { simulated: options.talk === "simulated", talk: { at: iso(now - minute), source: "bluesky", times_usual: 6, doubling_minutes: null, decay: "viral", sentence: "Talk fades slowly: people pass it on." } }), topicOf("kleinod", { name: "Kleinod rings", any: ["kleinod ring"], not: [], revision: 1 })],
     links: new Map([["nordlicht", ["nordlicht-tour"]]]),
     sites: options.sites === "none" ? [] : [{ ...fixtures.site("alert"), slug: "nordlicht" }, { ...fixtures.site("calm"), slug: "kleinod", name: "Kleinod Shop", kind: "shop", time_zone: "Europe/London" }],
     sources: options.sources ?? "good",

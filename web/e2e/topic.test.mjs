@@ -94,13 +94,18 @@ test("the slider speaks the minute, moves all feeds, and says the API's numbers"
 
 test("how much, how fast, and the API's own sentence for the site it feeds", () =>
   open({ desk: true, path }, async (page) => {
-    assert.deepEqual(await page.locator(".talkfacts li").allInnerTexts().then((x) => x.map((t) => t.trim())), ["×6 usual", "doubling every 9 min", "38 mentions a minute, usually 6 mentions a minute", "counted by 3 feeds"].map((t, i, all) => t));
+    assert.deepEqual(await page.locator(".talkfacts li").allInnerTexts().then((x) => x.map((t) => t.trim())), ["×6 usual", "doubling every 9 min", "38 mentions a minute (bluesky, last 5 minutes), usually 6 mentions a minute", "counted by 3 feeds"]);
     assert.match(await page.locator(".sentence").innerText(), /^Talk is 6 times the usual and doubling every 9 minutes\./);
     assert.equal(await page.locator("#judged").inputValue(), "nordlicht");
     await page.locator("#judged").selectOption("kleinod");
     await page.getByRole("link", { name: "Open Kleinod Shop" }).waitFor();
     assert.equal(new URL(page.url()).searchParams.get("site"), "kleinod");
   }));
+
+test("how talk moves is said in the API's words, once", async () => {
+  await open({ desk: true, path }, async (page) => assert.equal(await page.locator(".talkmotion").isVisible(), false)); // it doubles: said at the top
+  await open({ desk: true, path, answer: "small" }, async (page) => assert.equal(await page.locator(".talkmotion").innerText(), "Talk fades slowly: people pass it on."));
+});
 
 test("much copying is said, little is not", async () => {
   await open({ desk: true, path, talk: "copied" }, async (page) => {

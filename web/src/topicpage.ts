@@ -21,6 +21,7 @@ export interface Topic {
   revision: number;
   since: string;
   simulated: boolean;
+  talk: { source: string; sentence: string } | null;
 }
 
 const windows = { "1h": { minutes: 60, every: 1, tick: 10, againMS: 0 }, "6h": { minutes: 360, every: 1, tick: 60, againMS: 5_000 }, "24h": { minutes: 1440, every: 5, tick: 180, againMS: 20_000 } } as const;
@@ -40,6 +41,7 @@ export class TopicPage implements Page {
   private readonly charts = new Map<string, TopicChart>();
   private readonly name = h("h1", {});
   private readonly chips = h("ul", { class: "talkfacts", "aria-label": "How much is said" });
+  private readonly motion = h("p", { class: "talkmotion", hidden: true });
   private readonly verdict = h("section", { class: "card", "aria-label": "What it does to a site", hidden: true });
   private readonly note = h("p", { class: "note" });
   private readonly copying = h("p", { class: "card copying", hidden: true });
@@ -67,6 +69,7 @@ export class TopicPage implements Page {
       "div",
       { class: "parts", hidden: true },
       this.chips,
+      this.motion,
       this.verdict,
       h("div", { class: "figurehead" }, h("h2", {}, "Mentions, feed by feed"), this.choice),
       this.note,
@@ -153,6 +156,8 @@ export class TopicPage implements Page {
 
   private async ask(): Promise<void> {
     this.asked = performance.now();
+    const topic = await get<Topic>(this.path());
+    if (this.topic && !this.shell.paused) this.topic.talk = topic.talk;
     if (this.site === "") return;
     const answer = await check(this.slug, this.site);
     if (!this.shell.paused || !this.answer) this.answer = answer;
@@ -187,6 +192,9 @@ export class TopicPage implements Page {
     for (const b of this.choice.querySelectorAll("button")) b.setAttribute("aria-pressed", String(b.dataset["window"] === this.window));
     const sources = mentions.sources ?? [];
     this.facts(answer, sources.length);
+    const motion = answer && doubles(answer) ? "" : topic.talk?.sentence ?? ""; // else it is said above
+    this.motion.hidden = motion === "";
+    patch(this.motion, motion, () => [motion]);
     this.judge(answer, zone);
 
     const w = windows[this.window];
@@ -238,7 +246,7 @@ export class TopicPage implements Page {
     ]);
     if (a && a.basis !== "prior") {
       facts.push(timesUsual(a.times_usual));
-      if (a.doubling_minutes !== null && a.doubling_minutes > 0 && (a.times_usual ?? 0) >= 1.25) facts.push(`doubling every ${Math.max(1, Math.round(a.doubling_minutes))} min`);
+      if (doubles(a)) facts.push(`doubling every ${Math.max(1, Math.round(a.doubling_minutes ?? 0))} min`);
       if (a.mentions_per_minute !== null) {
         const usual = a.usual_mentions_per_minute === null ? "" : `, usually ${perMinute(a.usual_mentions_per_minute)}`;
         facts.push(`${perMinute(a.mentions_per_minute)}${summed.length > 0 ? ` (${listed(summed)}, last 5 minutes)` : ""}${usual}`);
@@ -311,6 +319,10 @@ export class TopicPage implements Page {
       ];
     });
   }
+}
+
+function doubles(a: CheckAnswer): boolean {
+  return a.basis !== "prior" && (a.doubling_minutes ?? 0) > 0 && (a.times_usual ?? 0) >= 1.25;
 }
 
 // listed is "bluesky, mastodon and x".
