@@ -245,8 +245,9 @@ type cachedKey struct {
 }
 
 const (
-	keyFor  = 30 * time.Second
-	mostKey = 4096
+	keyFor    = 30 * time.Second
+	mostKey   = 4096
+	usedEvery = 10 * time.Minute // how exactly a key's last use is known
 )
 
 func newKeyCache(store Store, wall surgecast.Clock) *keyCache {
@@ -269,6 +270,9 @@ func (k *keyCache) find(ctx context.Context, sum [32]byte) (surgecast.Key, error
 			return c.key, nil
 		}
 		return surgecast.Key{}, err
+	}
+	if err == nil && now.Sub(key.LastUsedAt) >= usedEvery && k.store.KeyUsed(ctx, key.ID, now) == nil { // else the next look notes it
+		key.LastUsedAt = now
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

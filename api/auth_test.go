@@ -222,6 +222,30 @@ func TestKeysAreCached(t *testing.T) {
 	}
 }
 
+// Who holds keys sees which of them are still used.
+// Fails when: KeyUsed is not called in keyCache.find, or called at every look.
+func TestLastUseOfAKeyIsKnown(t *testing.T) {
+	ts := newTest(t)
+	ts.told(ts.site(1, "nordlicht"))
+	key, admin := ts.key(1, surgecast.ScopeScale), ts.key(1, surgecast.ScopeAdmin)
+	for range 20 { // ten minutes of polls
+		if a := ts.ask("GET", "/v1/sites/nordlicht/scale", "", "X-API-KEY", key); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		ts.pass(keyFor)
+	}
+	if ts.store.keyNotes != 1 {
+		t.Errorf("the key's use was noted %d times within ten minutes, want once", ts.store.keyNotes)
+	}
+	ts.ask("GET", "/v1/sites/nordlicht/scale", "", "X-API-KEY", key)
+	if at := ts.store.keys[sumOf(key)].LastUsedAt; !at.Equal(begin.Add(10 * time.Minute)) {
+		t.Errorf("last used at %s, want ten minutes after the beginning", at)
+	}
+	if a := ts.ask("GET", "/v1/keys", "", "X-API-KEY", admin); !strings.Contains(a.body, `"last_used_at":"`+begin.Add(10*time.Minute).Format(time.RFC3339)) {
+		t.Errorf("keys: %s", a.body)
+	}
+}
+
 // A key becomes a cookie that scripts cannot read and other sites cannot send; it ends with its time,
 // with its key, and when its user says so.
 func TestSession(t *testing.T) {

@@ -27,6 +27,7 @@ type fakeStore struct {
 	err        error // answered by every method while set
 	ids        int64
 	keys       map[[32]byte]surgecast.Key
+	keyNotes   int
 	keyReads   int
 	sites      []surgecast.Site
 	topics     []surgecast.Topic
@@ -114,6 +115,19 @@ func (f *fakeStore) KeyByHash(_ context.Context, sum [32]byte) (surgecast.Key, e
 		err = surgecast.ErrNotFound
 	}
 	return k, err
+}
+
+func (f *fakeStore) KeyUsed(_ context.Context, id string, at time.Time) error {
+	done, err := f.in()
+	defer done()
+	for sum, k := range f.keys {
+		if k.ID == id {
+			k.LastUsedAt = at
+			f.keys[sum] = k
+			f.keyNotes++
+		}
+	}
+	return err
 }
 
 func (f *fakeStore) Keys(_ context.Context, account int64, p surgecast.Page) ([]surgecast.Key, string, error) {

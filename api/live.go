@@ -153,6 +153,10 @@ func (s *Server) stream(hc huma.Context, st *stream, first []event) {
 				return
 			}
 		case <-comment.C:
+			// A key that was taken back, or a session that has ended, ends its streams too.
+			if _, p := s.identify(c.Request); p != nil && p.Status == http.StatusUnauthorized {
+				return
+			}
 			if !write([]byte(": still here\n\n")) || !write(s.clock().text()) {
 				return
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -249,4 +250,34 @@ func TestForecastsAreMerged(t *testing.T) {
 	if e := <-listener.events; !strings.Contains(string(e.data), newest.ID) {
 		t.Error("not the newest")
 	}
+}
+
+// Deleting a key ends what was opened with it. Fails when: stream does not look again who it writes to.
+func TestLiveEndsWithItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ts := newTest(t)
+		ts.told(ts.site(1, "nordlicht"))
+		key := ts.key(1, surgecast.ScopeRead)
+		ended := make(chan answer, 1)
+		go func() { ended <- ts.ask("GET", "/v1/live", "", "X-API-KEY", key) }()
+		time.Sleep(5 * commentEvery) // of the bubble
+		select {
+		case a := <-ended:
+			t.Fatalf("the stream ended with a key that is good: %d %s", a.status, a.body)
+		default:
+		}
+		delete(ts.store.keys, sumOf(key))
+		ts.pass(keyFor)
+		time.Sleep(commentEvery)
+		select {
+		case a := <-ended:
+			if a.status != http.StatusOK || !strings.Contains(a.body, "event: forecast") {
+				t.Errorf("stream %d %s", a.status, a.body)
+			}
+		default:
+			t.Error("the stream goes on although its key was deleted")
+			ts.endStreams()
+			<-ended
+		}
+	})
 }

@@ -14,6 +14,7 @@ type Store interface {
 
 	CreateKey(ctx context.Context, k surgecast.Key, sha256 [32]byte) (surgecast.Key, error)
 	KeyByHash(ctx context.Context, sha256 [32]byte) (surgecast.Key, error)
+	KeyUsed(ctx context.Context, id string, at time.Time) error
 	Keys(ctx context.Context, account int64, p surgecast.Page) ([]surgecast.Key, string, error)
 	DeleteKey(ctx context.Context, account int64, id string) error
 
