@@ -1,4 +1,4 @@
-import { get, Problem } from "./api";
+import { get, said } from "./api";
 import { h, patch } from "./element";
 import { grouped, rate } from "./number";
 
@@ -61,7 +61,7 @@ export class AdmissionFold {
       const a = await get<Admission>(`${this.base}/admission?${q.toString()}`);
       patch(this.out, a, () => this.tell(a));
     } catch (e) {
-      const words = e instanceof Problem ? [`${e.message}.`, e.remedy].join(" ") : String(e);
+      const words = said(e);
       patch(this.out, words, () => [h("p", { class: "note" }, words)]);
     }
   }

@@ -19,6 +19,13 @@ export class Problem extends Error {
   }
 }
 
+// said is a problem in words: what is wrong, what to do, and what to quote.
+export function said(e: unknown): string {
+  if (!(e instanceof Problem)) return e instanceof Error ? e.message : "Something went wrong on this page.";
+  const sentence = (s: string) => (s === "" ? "" : s[0]!.toUpperCase() + s.slice(1) + (/[.!?]$/.test(s) ? "" : "."));
+  return [sentence(e.detail || e.title), sentence(e.remedy), e.reference ? `Reference ${e.reference}.` : ""].filter((s) => s !== "").join(" ");
+}
+
 async function request<T>(path: string, init: RequestInit): Promise<T> {
   return (await (await ask(path, init)).json().catch(() => null)) as T; // 204 has no body
 }

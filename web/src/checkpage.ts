@@ -1,8 +1,7 @@
-import { get } from "./api";
+import { get, said } from "./api";
 import { bases, check, type CheckAnswer, watch, words } from "./checkanswer";
 import type { Site } from "./documents";
 import { h, patch } from "./element";
-import { said } from "./setupform";
 import { type Page, type Shell, setQuery } from "./shell";
 import { simulatedChip } from "./state";
 import { instant, timeElement, withTimes } from "./zone";

@@ -1,4 +1,4 @@
-import { get, Problem } from "./api";
+import { get, said } from "./api";
 import { h, patch } from "./element";
 import { ago } from "./number";
 import { instant, timeElement } from "./zone";
@@ -55,7 +55,7 @@ export class Decisions {
       this.items = (await get<{ items: Decision[] | null }>(`${this.base}/decisions?limit=200`)).items ?? [];
       this.render();
     } catch (e) {
-      this.body.replaceChildren(h("p", { class: "note" }, e instanceof Problem ? `${e.message}. ${e.remedy}` : String(e)));
+      this.body.replaceChildren(h("p", { class: "note" }, said(e)));
     }
   }
 

@@ -1,3 +1,4 @@
+import { said } from "./api";
 import { Decisions } from "./decisions";
 import type { CapacityAnswer, Forecast, Risk } from "./documents";
 import { h, patch } from "./element";
@@ -18,7 +19,7 @@ export class Engineers {
     const table = h("div", {});
     this.accuracy.append(table);
     this.accuracy.addEventListener("toggle", () => {
-      if (this.accuracy.open) accuracyOf(table, base).catch((e: unknown) => table.replaceChildren(h("p", { class: "note" }, e instanceof Error ? e.message : "")));
+      if (this.accuracy.open) accuracyOf(table, base).catch((e: unknown) => table.replaceChildren(h("p", { class: "note" }, said(e))));
     });
     this.element.append(h("summary", {}, h("h2", {}, "For engineers")), this.body, this.decisions.element, this.accuracy);
     this.element.open = remembered();

@@ -1,6 +1,5 @@
-import { del, post } from "./api";
+import { del, post, said } from "./api";
 import { h, patch } from "./element";
-import { said } from "./setupform";
 import { instant, timeElement } from "./zone";
 
 // Marks are what people say about a surge: "I have it", with a name and a note, and a mute for a while.

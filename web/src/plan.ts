@@ -1,4 +1,4 @@
-import { get, getText, Problem } from "./api";
+import { get, getText, Problem, said } from "./api";
 import { addDays, dayBounds, isDay, wallTime } from "./calendar";
 import { type Band, FanChart, type Mark } from "./chart";
 import type { Forecast, Site, SiteRow, Worklist } from "./documents";
@@ -174,7 +174,7 @@ export class PlanPage implements Page {
   // again loads at once, also while live updates are paused: it is the reader who asks.
   private again(): void {
     this.loadedAt = Number.NEGATIVE_INFINITY;
-    void this.load().catch((e: unknown) => (this.said.textContent = e instanceof Error ? e.message : ""));
+    void this.load().catch((e: unknown) => (this.said.textContent = said(e)));
   }
 
   private toSite(slug: string): void {

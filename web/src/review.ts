@@ -1,4 +1,4 @@
-import { get, Problem } from "./api";
+import { get, Problem, said } from "./api";
 import { FanChart } from "./chart";
 import type { Forecast } from "./documents";
 import { h, patch } from "./element";
@@ -155,7 +155,7 @@ export class ReviewPage implements Page {
       this.bands.set(s.issued_at, f);
       this.missing.textContent = "";
     } catch (e) {
-      if (turn === this.wanted) this.missing.textContent = e instanceof Problem ? `${e.message}. ${e.remedy}` : String(e);
+      if (turn === this.wanted) this.missing.textContent = said(e);
     }
     if (turn === this.wanted) this.drawn();
   }

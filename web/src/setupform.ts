@@ -1,4 +1,4 @@
-import { Problem, Unauthorised } from "./api";
+import { Problem, said, Unauthorised } from "./api";
 import { h } from "./element";
 
 // Form is one form of a setup page: it knows what is unsaved and says so, it is saved on request only,
@@ -237,13 +237,6 @@ export class Form {
     this.parts.set(f.name, { field: f, box, inputs, error });
     return box;
   }
-}
-
-// said is a problem in words: what is wrong, what to do, and what to quote.
-export function said(e: unknown): string {
-  if (!(e instanceof Problem)) return e instanceof Error ? e.message : "Something went wrong on this page.";
-  const sentence = (s: string) => (s === "" ? "" : s[0]!.toUpperCase() + s.slice(1) + (/[.!?]$/.test(s) ? "" : "."));
-  return [sentence(e.detail || e.title), sentence(e.remedy), e.reference ? `Reference ${e.reference}.` : ""].filter((s) => s !== "").join(" ");
 }
 
 // act runs what a button asks for: the button says that it is busy, and what went wrong stands beside it.

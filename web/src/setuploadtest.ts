@@ -1,7 +1,7 @@
-import { del, get, post, upload } from "./api";
+import { del, get, post, said, upload } from "./api";
 import { h, patch } from "./element";
 import { rate } from "./number";
-import { act, said } from "./setupform";
+import { act } from "./setupform";
 import type { Setting } from "./setuppage";
 import { instant, timeElement, withTimes } from "./zone";
 

@@ -1,3 +1,4 @@
+import { said } from "./api";
 import { ServerClock } from "./clock";
 import { h, patch } from "./element";
 import { Live } from "./live";
@@ -156,8 +157,7 @@ export class Shell {
         await this.refused();
         return;
       }
-      const p = e as { message?: string; reference?: string };
-      this.failure = `${p.message || "Something went wrong on this page."}${p.reference ? ` Reference ${p.reference}.` : ""}`;
+      this.failure = said(e);
     } finally {
       this.loading = false;
       this.lastLoad = performance.now();

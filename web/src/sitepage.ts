@@ -1,6 +1,6 @@
 import { AdmissionFold } from "./admission";
 import { drive, recommend } from "./advice";
-import { get, Problem } from "./api";
+import { get, Problem, said } from "./api";
 import { begins, type CapacityAnswer, type Forecast, type Risk, type Site, type State, type Surge } from "./documents";
 import { h, patch } from "./element";
 import { Engineers } from "./engineers";
@@ -293,7 +293,7 @@ export class SitePage implements Page {
     const record = h("ul", { class: "record" }, h("li", {}, "Counting…"));
     const open = (e: Event) => {
       if (!(e.currentTarget as HTMLDetailsElement).open) return;
-      recordOf(record, this.base, this.docs?.risk.verdict.horizon_minutes ?? 60).catch((x: unknown) => record.replaceChildren(h("li", {}, x instanceof Error ? x.message : "")));
+      recordOf(record, this.base, this.docs?.risk.verdict.horizon_minutes ?? 60).catch((x: unknown) => record.replaceChildren(h("li", {}, said(x))));
     };
     return h(
       "details",

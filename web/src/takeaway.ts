@@ -1,4 +1,4 @@
-import { getText, post, Problem } from "./api";
+import { getText, post, said } from "./api";
 import type { CapacityAnswer, Risk } from "./documents";
 import { h, patch } from "./element";
 import { copy } from "./savefile";
@@ -81,7 +81,7 @@ export class TakeAway {
       this.text.value = text;
     } catch (e) {
       this.text.hidden = true;
-      this.said.textContent = e instanceof Problem ? `${e.message}. ${e.remedy}` : String(e);
+      this.said.textContent = said(e);
     }
   }
 
@@ -109,7 +109,7 @@ export class TakeAway {
         ...(note ? [h("h3", {}, "A note for whoever hosts the site"), letter, ...copying("Copy the note", note, letter)] : []),
       );
     } catch (e) {
-      const words = e instanceof Problem ? `${e.message}. ${e.remedy}` : String(e);
+      const words = said(e);
       patch(this.shared, [words, performance.now()], () => [h("p", { class: "failed" }, words)]);
     } finally {
       button.disabled = false;
