@@ -17,27 +17,29 @@ import (
 // subpackages may import each other; a longer path beats a shorter one; "." is the root package and "*" is
 // everything. One direction, no cycles: callers declare the small interfaces they need.
 var rooms = map[string][]string{
-	".":               {},
-	"cmd":             {"*"},
-	"ingest":          {".", "internal/csvfile"},
-	"traffic":         {".", "internal/csvfile"},
-	"store":           {".", "migrations"},
-	"store/storetest": {"migrations", "internal/localpg"},
-	"model":           {},
-	"capacity":        {".", "model"},
-	"risk":            {".", "model", "capacity"},
-	"engine":          {".", "model", "risk", "capacity"},
-	"review":          {".", "model", "risk", "capacity"},
-	"rehearse":        {".", "capacity"},
-	"examples":        {}, // programs to copy: they use nothing of ours
-	"notify":          {"."},
-	"api":             {".", "api/externalscaler"},
+	".":                 {},
+	"cmd":               {"*"},
+	"ingest":            {".", "internal/csvfile"},
+	"ingest/ingesttest": {".", "ingest"}, // what tests of feeds share
+	"traffic":           {".", "internal/csvfile"},
+	"store":             {".", "migrations"},
+	"store/storetest":   {"migrations", "internal/localpg"},
+	"model":             {},
+	"capacity":          {".", "model"},
+	"risk":              {".", "model", "capacity"},
+	"engine":            {".", "model", "risk", "capacity"},
+	"review":            {".", "model", "risk", "capacity"},
+	"rehearse":          {".", "capacity", "internal/jsondepth"},
+	"examples":          {}, // programs to copy: they use nothing of ours
+	"notify":            {"."},
+	"api":               {".", "api/externalscaler", "internal/jsondepth"},
 	// KEDA's contract on the wire: spoken by the api that answers and by the verifier that asks.
 	"api/externalscaler": {},
 	"verify":             {".", "api/externalscaler"}, // plays KEDA and the HPA against any endpoint
 	"web":                {},
 	"simulate":           {"."},
 	"internal/localpg":   {},
+	"internal/jsondepth": {},
 	"internal/csvfile":   {"."}, // the one way tables of minutes are read; ingest and traffic share it
 	"migrations":         {"."},
 }

@@ -17,8 +17,9 @@ import (
 )
 
 // Keys are the secrets under which accounts and posts are hashed: one a UTC day, in a file beside the
-// database, never in it. Yesterday's is kept for what overlaps midnight, older ones are forgotten, so that
-// hashes of different days cannot be joined by anybody.
+// database, never in it. Those of the two days before are kept for what is read again (Jetstream goes back 36
+// hours), older ones are forgotten, so that hashes of different days cannot be joined by anybody. That of the
+// next day is made ahead: which key an event gets depends on its day, not on when the day was noticed.
 //
 // Several processes may share the file; whoever needs a day's key first makes it.
 type Keys struct {
@@ -28,13 +29,19 @@ type Keys struct {
 	mu    sync.Mutex // one renewal at a time
 }
 
-const secondsOfDay = 86400
+const (
+	secondsOfDay = 86400
+	daysBefore   = 2
+	daysKept     = daysBefore + 2 // with today and tomorrow
+)
 
+// dayKeys are the keys from daysBefore days before day to the day after it.
 type dayKeys struct {
-	day              int64 // of the first pair, days since 1970
-	today0, today1   uint64
-	before0, before1 uint64
-	haveBefore       bool
+	day  int64 // days since 1970
+	keys [daysKept]struct {
+		k0, k1 uint64
+		have   bool
+	}
 }
 
 // keyFile is what the file holds: keys in hexadecimal by day.
@@ -79,28 +86,34 @@ func (k *Keys) renew(day int64) error {
 			f = keyFile{} // half written by a machine that lost power: a new key costs ten minutes of memory
 		}
 	}
+	next := keyFile{Keys: map[string]string{}}
+	made := false
 	d := &dayKeys{day: day}
-	var ok bool
-	if d.today0, d.today1, ok = f.key(day); !ok {
-		var secret [16]byte
-		_, _ = rand.Read(secret[:]) // never fails
-		next := keyFile{Keys: map[string]string{dayName(day): hex.EncodeToString(secret[:])}}
-		if old, have := f.Keys[dayName(day-1)]; have {
-			next.Keys[dayName(day-1)] = old
+	for i := range d.keys {
+		name := dayName(day - daysBefore + int64(i))
+		text, have := f.Keys[name]
+		if _, _, ok := f.key(name); !have || !ok {
+			if i < daysBefore { // whatever was hashed under it is gone
+				continue
+			}
+			var secret [16]byte
+			_, _ = rand.Read(secret[:]) // never fails
+			text, made = hex.EncodeToString(secret[:]), true
 		}
+		next.Keys[name] = text
+		d.keys[i].k0, d.keys[i].k1, d.keys[i].have = next.key(name)
+	}
+	if made || len(next.Keys) < len(f.Keys) {
 		if err := writeKeyFile(k.path, next); err != nil {
 			return err
 		}
-		f = next
-		d.today0, d.today1, _ = f.key(day)
 	}
-	d.before0, d.before1, d.haveBefore = f.key(day - 1)
 	k.now.Store(d)
 	return nil
 }
 
-func (f keyFile) key(day int64) (k0, k1 uint64, ok bool) {
-	b, err := hex.DecodeString(f.Keys[dayName(day)])
+func (f keyFile) key(day string) (k0, k1 uint64, ok bool) {
+	b, err := hex.DecodeString(f.Keys[day])
 	if err != nil || len(b) != 16 {
 		return 0, 0, false
 	}
@@ -133,19 +146,14 @@ func writeKeyFile(path string, f keyFile) error {
 	return nil
 }
 
-// Hash is the hash of b under the present day's key.
-func (k *Keys) Hash(b []byte) uint64 {
-	d := k.now.Load()
-	return sipHash(d.today0, d.today1, b)
-}
-
-// HashAt is the hash of b under the key of the day of at, Unix microseconds, when that is today or yesterday,
-// else under today's. A feed that gives a time which is the same on all its hosts gets the same hash from
-// all of them, through midnight as well.
+// HashAt is the hash of b under the key of the day of at, Unix microseconds; of a day whose key is not there,
+// under that of the present one. A feed that gives a time which is the same whenever and wherever it is read
+// gets the same hash, through midnight as well.
 func (k *Keys) HashAt(at int64, b []byte) uint64 {
 	d := k.now.Load()
-	if d.haveBefore && at >= (d.day-1)*secondsOfDay*1e6 && at < d.day*secondsOfDay*1e6 {
-		return sipHash(d.before0, d.before1, b)
+	i := at/(secondsOfDay*1e6) - d.day + daysBefore
+	if i < 0 || i >= daysKept || !d.keys[i].have {
+		i = daysBefore
 	}
-	return sipHash(d.today0, d.today1, b)
+	return sipHash(d.keys[i].k0, d.keys[i].k1, b)
 }

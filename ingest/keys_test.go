@@ -3,6 +3,7 @@ package ingest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -23,9 +24,10 @@ func TestSipHashAgainstThePaper(t *testing.T) {
 	}
 }
 
-// A key lives for its day and the next; processes share it, and nobody else can read it.
+// A key lives for its day and the two after; processes share it, and nobody else can read it. An event has one
+// hash, before midnight and after it, in a process that has noticed the new day and in one that has not.
 //
-// Fails when: renew keeps no key of the day before, or HashAt always takes today's.
+// Fails when: renew keeps no key of the days before, makes none for the next, or HashAt always takes today's.
 func TestKeysAreRenewedDaily(t *testing.T) {
 	now := time.Date(2026, 11, 21, 23, 59, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -39,34 +41,47 @@ func TestKeysAreRenewedDaily(t *testing.T) {
 	}
 	name := []byte("did:plc:somebody")
 	k := open()
-	before := k.Hash(name)
-	if open().Hash(name) != before {
+	evening, morning := now.UnixMicro(), now.Add(2*time.Minute).UnixMicro()
+	before, after := k.HashAt(evening, name), k.HashAt(morning, name)
+	if before == after {
+		t.Error("the key does not change at midnight")
+	}
+	if open().HashAt(evening, name) != before {
 		t.Error("a second process hashes with another key")
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key file has mode %v, %v; want 0600", info.Mode(), err)
 	}
-	evening := now.UnixMicro()
 	now = now.Add(2 * time.Minute)
+	same := func(who string, k *Keys) {
+		t.Helper()
+		if k.HashAt(evening, name) != before {
+			t.Errorf("%s: yesterday's event has another hash than yesterday", who)
+		}
+		if k.HashAt(morning, name) != after {
+			t.Errorf("%s: today's event has another hash than the one it had before midnight was noticed", who)
+		}
+	}
+	same("a process that has not noticed midnight", k)
 	if err := k.Renew(); err != nil {
 		t.Fatal(err)
 	}
-	after := k.Hash(name)
-	if after == before {
-		t.Error("the key was not renewed at midnight")
+	same("one that has", k)
+	same("one that is started after it", open())
+	if k.HashAt(0, name) != k.HashAt(now.UnixMicro(), name) {
+		t.Error("an event of 1970 is not hashed with today's key")
 	}
-	if k.HashAt(evening, name) != before || open().HashAt(evening, name) != before {
-		t.Error("yesterday's events are not hashed with yesterday's key")
-	}
-	if k.HashAt(now.UnixMicro(), name) != after || k.HashAt(0, name) != after {
-		t.Error("other events are not hashed with today's key")
-	}
-	now = now.AddDate(0, 0, 2)
+	now = now.AddDate(0, 0, 1)
 	if err := k.Renew(); err != nil {
 		t.Fatal(err)
 	}
-	if k.HashAt(evening, name) == before {
-		t.Error("a key of two days ago is still there")
+	same("a day later", k)
+	now = now.AddDate(0, 0, 1)
+	if err := k.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || strings.Contains(string(b), "2026-11-21") || k.HashAt(evening, name) == before {
+		t.Errorf("a key of three days ago is still there: %s, %v", b, err)
 	}
 }
 

@@ -37,9 +37,10 @@ type Post struct {
 	Reach float64 // people who could see it; 0 unknown
 }
 
-// Hash is a keyed hash: the same bytes give the same number under the same key, and nobody without the
-// key can tell what they were. The key is renewed daily and kept outside the database.
-type Hash func(b []byte) uint64
+// Hash is a keyed hash: the same bytes give the same number under the same key, and nobody without the key can
+// tell what they were. The key is that of the day of at, Unix microseconds: a time the feed gives with what is
+// hashed, so that an event read again after midnight has the hash it had before (Keys.HashAt).
+type Hash func(at int64, b []byte) uint64
 
 // Stream is a feed of posts, counted here. Its counts and its place in the feed are stored in one
 // transaction, so Run may be stopped at any moment and started again from the stored place.

@@ -90,20 +90,20 @@ func (f *feedFlags) open(a *app, keys *ingest.Keys) (feeds, error) {
 		out.streams = append(out.streams, s)
 	}
 	if f.Hackernews {
-		out.streams = append(out.streams, hackernews.New(hackernews.Config{BaseURL: f.HackernewsURL, Client: client, Hash: keys.Hash, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
+		out.streams = append(out.streams, hackernews.New(hackernews.Config{BaseURL: f.HackernewsURL, Client: client, Hash: keys.HashAt, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
 	}
 	if f.Wikimedia {
-		out.streams = append(out.streams, wikimedia.New(wikimedia.Config{BaseURL: f.WikimediaURL, Client: client, Hash: keys.Hash, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
+		out.streams = append(out.streams, wikimedia.New(wikimedia.Config{BaseURL: f.WikimediaURL, Client: client, Hash: keys.HashAt, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
 	}
 	if len(f.RSS) > 0 {
-		out.streams = append(out.streams, rss.New(rss.Config{Feeds: f.RSS, Client: client, Hash: keys.Hash, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
+		out.streams = append(out.streams, rss.New(rss.Config{Feeds: f.RSS, Client: client, Hash: keys.HashAt, UserAgent: agent, Clock: a.clock, Logger: a.g.log}))
 	}
 	if f.MastodonServer != "" {
 		if f.MastodonToken == "" {
 			return out, usage("--mastodon-server %s: Mastodon's streams need the token of a user there; set SURGECAST_MASTODON_TOKEN", f.MastodonServer)
 		}
 		out.streams = append(out.streams, mastodon.New(mastodon.Config{
-			Server: f.MastodonServer, Token: f.MastodonToken, Tags: f.MastodonTags, Client: client, Hash: keys.Hash, UserAgent: agent, Clock: a.clock, Logger: a.g.log,
+			Server: f.MastodonServer, Token: f.MastodonToken, Tags: f.MastodonTags, Client: client, Hash: keys.HashAt, UserAgent: agent, Clock: a.clock, Logger: a.g.log,
 		}))
 	}
 	if f.XBearer == "" && len(f.XTopics) == 0 && f.XBudget == "" {

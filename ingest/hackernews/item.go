@@ -58,8 +58,8 @@ func (it *item) post(hash ingest.Hash) (p ingest.Post, reason string) {
 		return p, "not a post"
 	}
 	p.Time = it.Time * 1e6
-	p.ID = hash(strconv.AppendInt([]byte("hackernews:"), it.ID, 10))
-	p.Author = hash([]byte("hackernews@" + it.By))
+	p.ID = hash(p.Time, strconv.AppendInt([]byte("hackernews:"), it.ID, 10))
+	p.Author = hash(p.Time, []byte("hackernews@"+it.By))
 	p.Text, p.Links = markup.Text(nil, nil, it.Title) // a title may hold entities
 	if it.Text != "" {
 		p.Text = append(p.Text, '\n')

@@ -3,7 +3,7 @@ package hackernews
 import (
 	"testing"
 
-	"github.com/cespare/xxhash/v2"
+	"surgecast/ingest/ingesttest"
 )
 
 // Whatever the server answers: no panic, and no post without a time.
@@ -16,8 +16,20 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || !found {
 			return
 		}
-		if p, reason := it.post(xxhash.Sum64); reason == "" && (p.Time <= 0 || p.ID == 0) {
+		if p, reason := it.post(ingesttest.Hash); reason == "" && (p.Time <= 0 || p.ID == 0) {
 			t.Fatalf("%q became %+v", b, p)
 		}
 	})
+}
+
+// An item read again after midnight has the hashes it had before.
+//
+// Fails when: post hashes under the day of anything but the item's own time.
+func TestAnItemsHashesAreOfItsDay(t *testing.T) {
+	const evening = 1795391999 // 23:59:59 UTC
+	it := item{ID: 7, Type: "story", By: "somebody", Time: evening, Title: "a"}
+	p, _ := it.post(ingesttest.DailyHash)
+	if p.ID != ingesttest.DailyHash(evening*1e6, []byte("hackernews:7")) || p.Author != ingesttest.DailyHash(evening*1e6, []byte("hackernews@somebody")) {
+		t.Errorf("%+v", p)
+	}
 }

@@ -16,60 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"surgecast/ingest"
 	"surgecast/ingest/hackernews"
+	"surgecast/ingest/ingesttest"
 )
-
-// record is a sink that keeps what it is told.
-type record struct {
-	mu       sync.Mutex
-	posts    []ingest.Post
-	place    string
-	complete time.Time
-	gaps     []string
-	from, to time.Time
-	dropped  map[string]int
-	warning  string
-}
-
-func (r *record) Posts(_ context.Context, posts []ingest.Post, place string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range posts {
-		p.Text = bytes.Clone(p.Text)
-		r.posts = append(r.posts, p)
-	}
-	r.place = place
-	return nil
-}
-
-func (r *record) Complete(t time.Time) { r.mu.Lock(); r.complete = t; r.mu.Unlock() }
-func (r *record) Warn(s string)        { r.mu.Lock(); r.warning = s; r.mu.Unlock() }
-func (r *record) Gap(from, to time.Time, reason string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gaps, r.from, r.to = append(r.gaps, reason), from, to
-}
-
-func (r *record) Dropped(reason string, n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.dropped == nil {
-		r.dropped = map[string]int{}
-	}
-	r.dropped[reason] += n
-}
-
-func (r *record) texts() (out []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range r.posts {
-		out = append(out, string(p.Text))
-	}
-	return out
-}
 
 // replay answers as the Firebase API does, over a real socket.
 type replay struct {
@@ -127,21 +77,21 @@ func start(t *testing.T) (*replay, func(catchUp int64) *hackernews.Stream) {
 	srv := httptest.NewServer(r)
 	t.Cleanup(srv.Close)
 	return r, func(catchUp int64) *hackernews.Stream {
-		return hackernews.New(hackernews.Config{BaseURL: srv.URL + "/v0", Client: srv.Client(), Hash: xxhash.Sum64, Clock: func() time.Time { return now }, Every: 5 * time.Millisecond, Retries: 3, CatchUp: catchUp})
+		return hackernews.New(hackernews.Config{BaseURL: srv.URL + "/v0", Client: srv.Client(), Hash: ingesttest.Hash, Clock: func() time.Time { return now }, Every: 5 * time.Millisecond, Retries: 3, CatchUp: catchUp})
 	}
 }
 
 // run lets the stream run until done holds, at most ten seconds.
-func run(t *testing.T, s *hackernews.Stream, from string, sink *record, done func() bool) error {
+func run(t *testing.T, s *hackernews.Stream, from string, sink *ingesttest.Record, done func() bool) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- s.Run(ctx, from, sink) }()
 	for ctx.Err() == nil {
-		sink.mu.Lock()
+		sink.Lock()
 		ok := done()
-		sink.mu.Unlock()
+		sink.Unlock()
 		if ok {
 			break
 		}
@@ -152,7 +102,7 @@ func run(t *testing.T, s *hackernews.Stream, from string, sink *record, done fun
 		}
 	}
 	if ctx.Err() != nil {
-		t.Errorf("what was waited for did not come; place %s, dropped %v", sink.place, sink.dropped)
+		t.Errorf("what was waited for did not come; place %s, dropped %v", sink.Place, sink.Drops)
 	}
 	cancel()
 	return <-end
@@ -166,10 +116,10 @@ func story(id int64, title string) string {
 // Fails when: chunk moves the place past an id that is not there yet.
 func TestIDsInSequence(t *testing.T) {
 	r, stream := start(t)
-	var first record
-	run(t, stream(0), "", &first, func() bool { return first.place != "" })
-	if len(first.posts) != 0 || !strings.HasPrefix(first.place, "100@") {
-		t.Fatalf("a first run counts what was there before: %d posts, place %s", len(first.posts), first.place)
+	var first ingesttest.Record
+	run(t, stream(0), "", &first, func() bool { return first.Place != "" })
+	if len(first.Taken) != 0 || !strings.HasPrefix(first.Place, "100@") {
+		t.Fatalf("a first run counts what was there before: %d posts, place %s", len(first.Taken), first.Place)
 	}
 	r.put(101, story(101, "Touchpad &amp; more"))
 	r.put(102, `{"id":102,"type":"comment","by":"b","time":1795262400,"parent":101,"text":"I&#x27;d buy<p>see <a href=\"https:&#x2F;&#x2F;example.org&#x2F;x\">https:&#x2F;&#x2F;example.org...</a>"}`)
@@ -181,27 +131,27 @@ func TestIDsInSequence(t *testing.T) {
 	r.put(108, `{"id":108,"type":"job","by":"c","time":1795262402,"title":"`+"\xff\xfe"+` bad"}`)
 	// 109 comes late, 110 never.
 	r.put(111, story(111, "after the hole"))
-	var second record
+	var second ingesttest.Record
 	late := false
-	run(t, stream(0), first.place, &second, func() bool {
+	run(t, stream(0), first.Place, &second, func() bool {
 		if r.mu.Lock(); !late && r.asked[109] > 1 {
 			late = true
 			r.items[109] = story(109, "late")
 		}
 		r.mu.Unlock()
-		return strings.HasPrefix(second.place, "111@") && second.complete.Equal(now.Add(-10*time.Second))
+		return strings.HasPrefix(second.Place, "111@") && second.Completed.Equal(now.Add(-10*time.Second))
 	})
 	want := []string{"Touchpad & more", "\nI'd buy see  ", "\ufffd\ufffd bad", "late", "after the hole"}
-	if got := second.texts(); !slices.Equal(got, want) {
+	if got := second.Texts(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if d := second.dropped; d["deleted"] != 1 || d["dead"] != 1 || d["not a post"] != 1 || d["undecodable"] != 2 || d["never appeared"] != 1 {
+	if d := second.Drops; d["deleted"] != 1 || d["dead"] != 1 || d["not a post"] != 1 || d["undecodable"] != 2 || d["never appeared"] != 1 {
 		t.Errorf("dropped %v", d)
 	}
-	if p := second.posts[1]; p.Kind != ingest.Reply || p.Time != 1795262400e6 || len(p.Links) != 1 || string(p.Links[0]) != "https://example.org/x" {
+	if p := second.Taken[1]; p.Kind != ingest.Reply || p.Time != 1795262400e6 || len(p.Links) != 1 || string(p.Links[0]) != "https://example.org/x" {
 		t.Errorf("comment %+v", p)
 	}
-	if p := second.posts[0]; p.Kind != ingest.Original || len(p.Links) != 1 || p.ID == 0 || p.Author == 0 {
+	if p := second.Taken[0]; p.Kind != ingest.Original || len(p.Links) != 1 || p.ID == 0 || p.Author == 0 {
 		t.Errorf("story %+v", p)
 	}
 }
@@ -213,11 +163,11 @@ func TestCatchUpIsBounded(t *testing.T) {
 	for id := int64(101); id <= 400; id++ {
 		r.put(id, story(id, fmt.Sprint("s", id)))
 	}
-	var sink record
-	run(t, stream(50), "100@1795260000", &sink, func() bool { return strings.HasPrefix(sink.place, "400@") })
+	var sink ingesttest.Record
+	run(t, stream(50), "100@1795260000", &sink, func() bool { return strings.HasPrefix(sink.Place, "400@") })
 	// The last fifty are 351 to 400; the gap ends where 350, the first kept from the time, was made.
-	if len(sink.posts) < 50 || len(sink.posts) > 51 || len(sink.gaps) != 1 || !sink.from.Equal(time.Unix(1795260000, 0)) || sink.dropped["skipped"] != 249 {
-		t.Errorf("%d posts, gaps %v from %v, dropped %v", len(sink.posts), sink.gaps, sink.from, sink.dropped)
+	if len(sink.Taken) < 50 || len(sink.Taken) > 51 || len(sink.Gaps) != 1 || !sink.Gaps[0].From.Equal(time.Unix(1795260000, 0)) || sink.Drops["skipped"] != 249 {
+		t.Errorf("%d posts, gaps %v, dropped %v", len(sink.Taken), sink.Gaps, sink.Drops)
 	}
 }
 
@@ -225,7 +175,7 @@ func TestCatchUpIsBounded(t *testing.T) {
 func TestFaultsEndTheRun(t *testing.T) {
 	r, stream := start(t)
 	r.fault = http.StatusTooManyRequests
-	var sink record
+	var sink ingesttest.Record
 	if err := stream(0).Run(t.Context(), "", &sink); err == nil || !strings.Contains(err.Error(), "429") {
 		t.Errorf("429: %v", err)
 	}
@@ -253,10 +203,10 @@ func TestRealItems(t *testing.T) {
 		b, _ := json.Marshal(m)
 		r.put(id, string(b))
 	}
-	var sink record
-	run(t, stream(0), "100@1", &sink, func() bool { return strings.HasPrefix(sink.place, fmt.Sprint(id, "@")) })
-	all := strings.Join(sink.texts(), "|")
-	if len(sink.posts) != 3 || !strings.Contains(all, "Dropbox - Throw away") || !strings.Contains(all, "compliments. Tell you what") || !strings.Contains(all, "Ask HN: The Arc Effect\n") || strings.Contains(all, "<") {
-		t.Errorf("%d posts: %q", len(sink.posts), all)
+	var sink ingesttest.Record
+	run(t, stream(0), "100@1", &sink, func() bool { return strings.HasPrefix(sink.Place, fmt.Sprint(id, "@")) })
+	all := strings.Join(sink.Texts(), "|")
+	if len(sink.Taken) != 3 || !strings.Contains(all, "Dropbox - Throw away") || !strings.Contains(all, "compliments. Tell you what") || !strings.Contains(all, "Ask HN: The Arc Effect\n") || strings.Contains(all, "<") {
+		t.Errorf("%d posts: %q", len(sink.Taken), all)
 	}
 }

@@ -81,8 +81,8 @@ func (p *pastWorld) unread() (n int) {
 // The past of a topic made while the stream runs, and of those made before the first start, is read from the
 // feed beyond what was remembered: every minute the feed still has equals the recount, and is not missing.
 //
-// Fails when: pastJob.takes counts what is stamped from until on, AddPastRead adds instead of replacing (the minute
-// counting began in was counted in part), or beginning leaves BackTo out.
+// Fails when: pastJob.takes does not ask whether an event was counted, AddPastRead adds instead of replacing (the
+// minute counting began in was counted in part), or beginning leaves BackTo out.
 func TestThePastOfANewTopicIsReadBack(t *testing.T) {
 	t.Parallel()
 	p := newPastWorld(t, 6)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"surgecast/ingest"
+	"surgecast/ingest/ingesttest"
 	"surgecast/ingest/mastodon/mastodontest"
 )
 
@@ -28,43 +28,29 @@ const token = "mastoSECRETtoken"
 // begin is when every test begins.
 var begin = time.Date(2026, 9, 14, 14, 20, 0, 0, time.UTC)
 
-func hash(b []byte) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(b)
-	return h.Sum64()
-}
+var hash = ingesttest.DailyHash
 
-type gap struct {
-	from, to time.Time
-	reason   string
-}
-
-// sink takes what the stream hands over, copied: slices are reused.
+// sink keeps what it is told, and may be slow once, or fail.
 type sink struct {
-	mu       sync.Mutex
-	posts    []ingest.Post
-	place    string
-	complete time.Time
-	gaps     []gap
-	dropped  map[string]int
-	warning  string
-	slow     time.Duration
-	fail     error
+	ingesttest.Record
+	slow time.Duration
+	fail error
 }
 
 func (s *sink) Posts(ctx context.Context, posts []ingest.Post, place string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fail != nil {
-		return s.fail
+	s.Lock()
+	d, fail := s.slow, s.fail
+	if s.slow = 0; fail != nil {
+		s.slow = d
 	}
-	for _, p := range posts {
-		p.Text = bytes.Clone(p.Text)
-		s.posts = append(s.posts, p)
+	s.Unlock()
+	if fail != nil {
+		return fail
 	}
-	s.place = place
-	if d := s.slow; d > 0 { // once
-		s.slow = 0
+	if err := s.Record.Posts(ctx, posts, place); err != nil {
+		return err
+	}
+	if d > 0 {
 		select {
 		case <-ctx.Done():
 		case <-time.After(d):
@@ -73,38 +59,22 @@ func (s *sink) Posts(ctx context.Context, posts []ingest.Post, place string) err
 	return nil
 }
 
-func (s *sink) Complete(t time.Time) { s.mu.Lock(); s.complete = t; s.mu.Unlock() }
-func (s *sink) Gap(from, to time.Time, reason string) {
-	s.mu.Lock()
-	s.gaps = append(s.gaps, gap{from, to, reason})
-	s.mu.Unlock()
+func (s *sink) count() int { s.Lock(); defer s.Unlock(); return len(s.Taken) }
+
+// heard is what a sink was told so far.
+type heard struct {
+	posts    []ingest.Post
+	place    string
+	complete time.Time
+	gaps     []ingesttest.Gap
+	dropped  map[string]int
+	warning  string
 }
 
-func (s *sink) Dropped(reason string, n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dropped == nil {
-		s.dropped = map[string]int{}
-	}
-	s.dropped[reason] += n
-}
-func (s *sink) Warn(text string) { s.mu.Lock(); s.warning = text; s.mu.Unlock() }
-
-func (s *sink) texts() (out []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.posts {
-		out = append(out, string(p.Text))
-	}
-	return out
-}
-
-func (s *sink) count() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.posts) }
-
-func (s *sink) state() sink {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return sink{posts: slices.Clone(s.posts), place: s.place, complete: s.complete, gaps: slices.Clone(s.gaps), dropped: maps.Clone(s.dropped), warning: s.warning}
+func (s *sink) state() heard {
+	s.Lock()
+	defer s.Unlock()
+	return heard{slices.Clone(s.Taken), s.Place, s.Completed, slices.Clone(s.Gaps), maps.Clone(s.Drops), s.Warning}
 }
 
 // rig is a stream, the server it listens to, what takes its posts, and a clock the test turns.
@@ -214,7 +184,7 @@ func TestWhatIsCounted(t *testing.T) {
 	r.settled()
 	s := r.sink.state()
 	if len(s.posts) != 2 {
-		t.Fatalf("%d posts: %q", len(s.posts), r.sink.texts())
+		t.Fatalf("%d posts: %q", len(s.posts), r.sink.Texts())
 	}
 	p := s.posts[0]
 	if string(p.Text) != "HP Touchpad sale & more\nsee https://shop.example/touchpad #touchpad" {
@@ -226,10 +196,10 @@ func TestWhatIsCounted(t *testing.T) {
 	if p.Kind != ingest.Original || p.Reach != 2520 || p.Since != begin.AddDate(-2, 0, 0).Unix() || p.Time != begin.UnixMicro() || p.Created != begin.UnixMicro() {
 		t.Errorf("%+v", p)
 	}
-	if p.ID != hash([]byte(first.URI)) || p.Author != hash([]byte("ada@"+r.m.host)) {
+	if p.ID != hash(begin.UnixMicro(), []byte(first.URI)) || p.Author != hash(begin.UnixMicro(), []byte("ada@"+r.m.host)) {
 		t.Error("post and author are not known by their address and full name")
 	}
-	if q := s.posts[1]; q.Kind != ingest.Reply || !q.Bot || q.Author != hash([]byte("bob@other.example")) {
+	if q := s.posts[1]; q.Kind != ingest.Reply || !q.Bot || q.Author != hash(q.Created, []byte("bob@other.example")) {
 		t.Errorf("%+v", q)
 	}
 	if want := map[string]int{"boost": 1, "not public": 1, "opted out": 2}; !maps.Equal(s.dropped, want) {
@@ -320,7 +290,7 @@ func TestTrap6DeletesOnly(t *testing.T) {
 	r.wait("the warning", func() bool { return strings.Contains(r.sink.state().warning, "only deletes arrive") })
 	r.wait("the gap", func() bool { return len(r.sink.state().gaps) > 0 })
 	s := r.sink.state()
-	if !s.gaps[0].from.Equal(begin) || s.gaps[0].to.Before(begin.Add(5*time.Minute)) {
+	if !s.gaps[0].From.Equal(begin) || s.gaps[0].To.Before(begin.Add(5*time.Minute)) {
 		t.Errorf("gaps %+v, want one from the last post on", s.gaps)
 	}
 	if s.complete.After(begin.Add(time.Minute)) {
@@ -333,7 +303,7 @@ func TestTrap6DeletesOnly(t *testing.T) {
 	r.wait("the warning again", func() bool { return strings.Contains(r.sink.state().warning, "no posts arrive") })
 	frozen := r.sink.state().complete
 	r.pass(3 * time.Minute)
-	r.wait("the gap to go on", func() bool { g := r.sink.state().gaps; return g[len(g)-1].to.Equal(r.clock()) })
+	r.wait("the gap to go on", func() bool { g := r.sink.state().gaps; return g[len(g)-1].To.Equal(r.clock()) })
 	if !r.sink.state().complete.Equal(frozen) {
 		t.Error("minutes were called complete on the new connection")
 	}
@@ -344,11 +314,11 @@ func TestTrap6DeletesOnly(t *testing.T) {
 	r.wait("a post", func() bool { return r.sink.count() == 1 })
 	r.settled()
 	s = r.sink.state()
-	if s.warning != "" || !s.gaps[len(s.gaps)-1].to.Equal(r.clock()) {
+	if s.warning != "" || !s.gaps[len(s.gaps)-1].To.Equal(r.clock()) {
 		t.Errorf("warning %q, gaps %+v", s.warning, s.gaps)
 	}
 	for i := 1; i < len(s.gaps); i++ {
-		if s.gaps[i].from.After(s.gaps[i-1].to) && i > 1 && !s.gaps[i].from.Equal(begin.Add(5*time.Minute)) {
+		if s.gaps[i].From.After(s.gaps[i-1].To) && i > 1 && !s.gaps[i].From.Equal(begin.Add(5*time.Minute)) {
 			t.Errorf("a hole between gaps: %+v", s.gaps)
 		}
 	}
@@ -428,7 +398,7 @@ func TestCatchUp(t *testing.T) {
 	if n := len(s.posts) - 98; n != 120 {
 		t.Errorf("%d posts were read, want 120", n)
 	}
-	if last := time.UnixMicro(s.posts[len(s.posts)-1].Time).UTC(); !s.gaps[0].from.Equal(last) || !s.gaps[0].to.Equal(r.clock()) {
+	if last := time.UnixMicro(s.posts[len(s.posts)-1].Time).UTC(); !s.gaps[0].From.Equal(last) || !s.gaps[0].To.Equal(r.clock()) {
 		t.Errorf("gap %+v, want from the last post read, %v, to now", s.gaps[0], last)
 	}
 	r.stop()
@@ -441,7 +411,7 @@ func TestCatchUp(t *testing.T) {
 	r.wait("the gap", func() bool { return len(r.sink.state().gaps) == 2 })
 	post(1)
 	r.wait("a post", func() bool { return r.sink.count() == 98+120+1 })
-	if g := r.sink.state().gaps[1]; g.reason != "what was missed cannot be read" || g.from.After(from) {
+	if g := r.sink.state().gaps[1]; g.Reason != "what was missed cannot be read" || g.From.After(from) {
 		t.Errorf("gap %+v", g)
 	}
 }
@@ -463,7 +433,7 @@ func TestPageAndStreamOverlap(t *testing.T) {
 	}
 	r.server.Post(mastodontest.Status{Content: "three"})
 	r.wait("the third", func() bool { return r.sink.count() >= 3 })
-	if got := r.sink.texts(); !slices.Equal(got, []string{"one", "two", "three"}) {
+	if got := r.sink.Texts(); !slices.Equal(got, []string{"one", "two", "three"}) {
 		t.Errorf("%q", got)
 	}
 }
@@ -494,7 +464,7 @@ func TestHashtags(t *testing.T) {
 	r.start(place)
 	r.wait("two more", func() bool { return r.sink.count() == 4 })
 	r.settled()
-	got := r.sink.texts()
+	got := r.sink.Texts()
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"a", "b", "d", "e"}) {
 		t.Errorf("%q", got)
@@ -508,7 +478,7 @@ func TestBadInput(t *testing.T) {
 	r.start("")
 	r.server.Post(mastodontest.Status{Content: "<p>" + strings.Repeat("touchpad ", 100<<10/9) + "</p>"})
 	r.wait("100 kB", func() bool { return r.sink.count() == 1 })
-	if n := len(r.sink.texts()[0]); n < 100<<10-20 {
+	if n := len(r.sink.Texts()[0]); n < 100<<10-20 {
 		t.Errorf("%d bytes of 100 kB", n)
 	}
 	r.server.Raw("event: update\ndata: {\"id\":\"9\",\"created_at\":\"2026-09-14T14:20:00Z\",\"content\":\"bad \xff\xfe\x80 text\",\"account\":{\"acct\":\"a\"}}\n\n")

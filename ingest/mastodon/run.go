@@ -103,7 +103,7 @@ func (r *run) add(s *status, channel int, at, now time.Time) {
 		r.place.id[channel] = s.ID
 		r.moved = true
 	}
-	if !r.seen.first(r.cfg.Hash([]byte(s.ID)), now) {
+	if !r.seen.first(r.cfg.Hash(s.CreatedAt.UnixMicro(), []byte(s.ID)), now) {
 		return
 	}
 	if reason := s.counted(); reason != "" {

@@ -96,12 +96,13 @@ func isTagByte(b byte) bool {
 
 // post makes of a status what is counted. at is the time that decides its minute.
 func (m *Stream) post(s *status, at time.Time) ingest.Post {
+	made := s.CreatedAt.UnixMicro() // the same whenever it is read; at may be when it came
 	p := ingest.Post{
-		Time: at.UnixMicro(), Created: s.CreatedAt.UnixMicro(), Author: m.cfg.Hash([]byte(m.author(s.Account.Acct))),
-		ID: m.cfg.Hash([]byte(s.URI)), Bot: s.Account.Bot, Reach: max(s.Account.Followers, 0),
+		Time: at.UnixMicro(), Created: made, Author: m.cfg.Hash(made, []byte(m.author(s.Account.Acct))),
+		ID: m.cfg.Hash(made, []byte(s.URI)), Bot: s.Account.Bot, Reach: max(s.Account.Followers, 0),
 	}
 	if s.URI == "" {
-		p.ID = m.cfg.Hash([]byte(m.host + "/" + s.ID))
+		p.ID = m.cfg.Hash(made, []byte(m.host+"/"+s.ID))
 	}
 	if !s.Account.CreatedAt.IsZero() {
 		p.Since = s.Account.CreatedAt.Unix()

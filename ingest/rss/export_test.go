@@ -5,10 +5,10 @@ import (
 	"hash/maphash"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/mmcdole/gofeed"
 
 	"surgecast/ingest"
+	"surgecast/ingest/ingesttest"
 )
 
 // ReadForTest reads a document as one that follows an empty baseline.
@@ -18,6 +18,6 @@ func ReadForTest(body []byte, now time.Time) []ingest.Post {
 		return nil
 	}
 	f := feed{url: "x", seed: maphash.MakeSeed(), state: state{Asked: 1}, known: map[uint64]struct{}{}}
-	posts, _ := f.news(parsed.Items, now, xxhash.Sum64)
+	posts, _ := f.news(parsed.Items, now, ingesttest.Hash)
 	return posts
 }

@@ -94,8 +94,11 @@ func header(resp *http.Response, name string) string {
 // baseline: all of it is known, none of it is news.
 func (f *feed) news(items []*gofeed.Item, now time.Time, hash ingest.Hash) (posts []ingest.Post, stale int) {
 	stored := f.state.set()
-	key := uint32(hash([]byte("rss: which key")))
+	at, asked := now.UnixMicro(), f.state.Asked*1e6
+	key := uint32(hash(at, []byte("rss: which key")))
 	sameKey := key == f.state.Key
+	// The day may have changed since; the key of the day the state is of is still there.
+	readable := uint32(hash(asked, []byte("rss: which key"))) == f.state.Key
 	baseline := f.state.Asked == 0
 	first := f.known == nil
 	if first || len(f.known) > maxKnown {
@@ -115,7 +118,8 @@ func (f *feed) news(items []*gofeed.Item, now time.Time, hash ingest.Hash) (post
 		if guid == "" {
 			continue
 		}
-		id := hash([]byte("rss:" + f.url + "\n" + guid))
+		name := []byte("rss:" + f.url + "\n" + guid)
+		id := hash(at, name)
 		ids = append(ids, uint32(id))
 		local := maphash.String(f.seed, guid)
 		if _, twice := fresh[local]; twice {
@@ -132,8 +136,8 @@ func (f *feed) news(items []*gofeed.Item, now time.Time, hash ingest.Hash) (post
 			isKnown = true
 		case !first:
 			_, isKnown = before[local]
-		case sameKey:
-			isKnown = stored[uint32(id)]
+		case readable:
+			isKnown = stored[uint32(hash(asked, name))]
 		default: // the hashes tell nothing any more: what was published since we asked last is new
 			isKnown = published == nil || published.Unix() <= f.state.Asked
 		}
@@ -163,8 +167,8 @@ func (f *feed) news(items []*gofeed.Item, now time.Time, hash ingest.Hash) (post
 
 func (f *feed) post(it *gofeed.Item, id uint64, now time.Time, hash ingest.Hash) ingest.Post {
 	p := ingest.Post{
-		Time:   now.UnixMicro(),              // when we could know of it; the date in it is the author's, and minutes to hours older
-		Author: hash([]byte("rss@" + f.url)), // a newsroom speaks with one voice
+		Time:   now.UnixMicro(),                             // when we could know of it; the date in it is the author's, and minutes to hours older
+		Author: hash(now.UnixMicro(), []byte("rss@"+f.url)), // a newsroom speaks with one voice
 		ID:     id,
 		Kind:   ingest.Original,
 	}

@@ -53,10 +53,11 @@ func (c *change) post(hash ingest.Hash) ingest.Post {
 	if link == "" {
 		link = c.Meta.Domain
 	}
+	at := c.Meta.Time.UnixMicro()
 	return ingest.Post{
-		Time:   c.Meta.Time.UnixMicro(),
-		ID:     hash([]byte("wikimedia:" + c.Meta.ID)),
-		Author: hash([]byte("wikimedia@" + c.User)),
+		Time:   at,
+		ID:     hash(at, []byte("wikimedia:"+c.Meta.ID)),
+		Author: hash(at, []byte("wikimedia@"+c.User)),
 		Text:   []byte(c.Title),
 		Links:  [][]byte{[]byte(link)},
 		Kind:   ingest.Original,

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
-	"github.com/cespare/xxhash/v2"
+	"surgecast/ingest/ingesttest"
 )
 
 // Whatever comes: no panic, and every event counted has a time, an id and a title.
@@ -20,7 +21,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || !c.counted() {
 			return
 		}
-		if p := c.post(xxhash.Sum64); len(p.Text) == 0 || p.ID == 0 {
+		if p := c.post(ingesttest.Hash); len(p.Text) == 0 || p.ID == 0 {
 			t.Fatalf("%q became %+v", s, p)
 		}
 	})
@@ -40,5 +41,18 @@ func TestBoundedPassesWhatFits(t *testing.T) {
 		if !bytes.HasPrefix(out, []byte(ok)) || !bytes.HasSuffix(out, []byte("\n\n"+ok)) || bytes.Contains(out, []byte("data: y")) || len(out) > 2*len(ok)+60 {
 			t.Errorf("%s: %q", name, out)
 		}
+	}
+}
+
+// An edit read again after midnight, which EventStreams does for a week, has the hashes it had before.
+//
+// Fails when: post hashes under the day of anything but the event's own time.
+func TestAnEditsHashesAreOfItsDay(t *testing.T) {
+	evening := time.Date(2026, 11, 21, 23, 59, 59, 0, time.UTC)
+	var c change
+	c.Meta.ID, c.Meta.Time, c.User, c.Title = "7", evening, "somebody", "a"
+	p := c.post(ingesttest.DailyHash)
+	if p.ID != ingesttest.DailyHash(evening.UnixMicro(), []byte("wikimedia:7")) || p.Author != ingesttest.DailyHash(evening.UnixMicro(), []byte("wikimedia@somebody")) {
+		t.Errorf("%+v", p)
 	}
 }

@@ -2,8 +2,6 @@ package wikimedia_test
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,60 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
-	"surgecast/ingest"
+	"surgecast/ingest/ingesttest"
 	"surgecast/ingest/wikimedia"
 )
-
-// record is a sink that keeps what it is told.
-type record struct {
-	mu       sync.Mutex
-	posts    []ingest.Post
-	place    string
-	complete time.Time
-	gaps     []string
-	from, to time.Time
-	dropped  map[string]int
-	warning  string
-}
-
-func (r *record) Posts(_ context.Context, posts []ingest.Post, place string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range posts {
-		p.Text = bytes.Clone(p.Text)
-		r.posts = append(r.posts, p)
-	}
-	r.place = place
-	return nil
-}
-
-func (r *record) Complete(t time.Time) { r.mu.Lock(); r.complete = t; r.mu.Unlock() }
-func (r *record) Warn(s string)        { r.mu.Lock(); r.warning = s; r.mu.Unlock() }
-func (r *record) Gap(from, to time.Time, reason string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gaps, r.from, r.to = append(r.gaps, reason), from, to
-}
-
-func (r *record) Dropped(reason string, n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.dropped == nil {
-		r.dropped = map[string]int{}
-	}
-	r.dropped[reason] += n
-}
-
-func (r *record) texts() (out []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range r.posts {
-		out = append(out, string(p.Text))
-	}
-	return out
-}
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
@@ -102,7 +49,7 @@ func start(t *testing.T, scripts ...string) (*replay, *wikimedia.Stream) {
 	r := &replay{scripts: scripts}
 	srv := httptest.NewServer(r)
 	t.Cleanup(srv.Close)
-	return r, wikimedia.New(wikimedia.Config{BaseURL: srv.URL, Client: srv.Client(), Hash: xxhash.Sum64, Clock: func() time.Time { return now }})
+	return r, wikimedia.New(wikimedia.Config{BaseURL: srv.URL, Client: srv.Client(), Hash: ingesttest.Hash, Clock: func() time.Time { return now }})
 }
 
 // change is an edit n seconds after twelve minus one minute.
@@ -123,28 +70,28 @@ func TestCanariesAndCleanEnd(t *testing.T) {
 		change(1, "")+change(2, `,"bot":true`)+canary+change(2, "")+ // the last is a repetition
 			change(4, `,"namespace":1`)+change(5, `,"type":"categorize"`)+change(6, ""),
 		change(6, "")+change(7, ""))
-	var sink record
+	var sink ingesttest.Record
 	if err := stream.Run(t.Context(), "", &sink); err != nil {
 		t.Fatalf("a clean end: %v", err)
 	}
-	if err := stream.Run(t.Context(), sink.place, &sink); err != nil {
+	if err := stream.Run(t.Context(), sink.Place, &sink); err != nil {
 		t.Fatalf("a clean end: %v", err)
 	}
 	// The sixth comes again on the second connection: the id is the same, and whoever counts drops it.
-	if got, want := sink.texts(), []string{"T1", "T2", "T6", "T6", "T7"}; !slices.Equal(got, want) {
+	if got, want := sink.Texts(), []string{"T1", "T2", "T6", "T6", "T7"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if sink.posts[2].ID != sink.posts[3].ID {
+	if sink.Taken[2].ID != sink.Taken[3].ID {
 		t.Error("the same edit has two ids")
 	}
 	if !slices.Equal(r.resumed, []string{"", id(6)}) {
 		t.Errorf("resumed from %q", r.resumed)
 	}
-	if p := sink.posts[1]; !p.Bot || sink.posts[0].Bot || p.Time != now.Add(-58*time.Second).UnixMicro() || string(p.Links[0]) != "https://en.wikipedia.org/wiki/T2" {
+	if p := sink.Taken[1]; !p.Bot || sink.Taken[0].Bot || p.Time != now.Add(-58*time.Second).UnixMicro() || string(p.Links[0]) != "https://en.wikipedia.org/wiki/T2" {
 		t.Errorf("%+v", p)
 	}
-	if want := now.Add(-53*time.Second - 15*time.Second); !sink.complete.Equal(want) || len(sink.gaps) != 0 {
-		t.Errorf("complete %v, want %v; gaps %v", sink.complete, want, sink.gaps)
+	if want := now.Add(-53*time.Second - 15*time.Second); !sink.Completed.Equal(want) || len(sink.Gaps) != 0 {
+		t.Errorf("complete %v, want %v; gaps %v", sink.Completed, want, sink.Gaps)
 	}
 }
 
@@ -153,12 +100,12 @@ func TestCanariesAndCleanEnd(t *testing.T) {
 func TestCutSocket(t *testing.T) {
 	r, stream := start(t, change(1, "")+change(2, ""))
 	r.abort = true
-	var sink record
+	var sink ingesttest.Record
 	if err := stream.Run(t.Context(), "", &sink); err == nil {
 		t.Error("a cut socket passes for a regular end")
 	}
-	if len(sink.posts) != 2 || !strings.Contains(sink.place, `offset\":2`) {
-		t.Errorf("%d posts, place %s", len(sink.posts), sink.place)
+	if len(sink.Taken) != 2 || !strings.Contains(sink.Place, `offset\":2`) {
+		t.Errorf("%d posts, place %s", len(sink.Taken), sink.Place)
 	}
 	if err := stream.Run(t.Context(), "", &sink); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("503: %v", err)
@@ -170,20 +117,20 @@ func TestCutSocket(t *testing.T) {
 func TestGaps(t *testing.T) {
 	r, stream := start(t, change(1, ""), change(30, ""))
 	old := now.Add(-8 * 24 * time.Hour)
-	var week record
+	var week ingesttest.Record
 	if err := stream.Run(t.Context(), fmt.Sprintf(`{"id":"x","t":%d}`, old.UnixMicro()), &week); err != nil {
 		t.Fatal(err)
 	}
-	if len(week.gaps) != 1 || !week.from.Equal(old) || !week.to.Equal(now) || r.resumed[0] != "" || len(week.posts) != 1 {
-		t.Errorf("after eight days: gaps %v from %v to %v, resumed from %q", week.gaps, week.from, week.to, r.resumed[0])
+	if len(week.Gaps) != 1 || !week.Gaps[0].From.Equal(old) || !week.Gaps[0].To.Equal(now) || r.resumed[0] != "" || len(week.Taken) != 1 {
+		t.Errorf("after eight days: gaps %v, resumed from %q", week.Gaps, r.resumed[0])
 	}
 	hour := now.Add(-time.Hour)
-	var late record
+	var late ingesttest.Record
 	if err := stream.Run(t.Context(), fmt.Sprintf(`{"id":"y","t":%d}`, hour.UnixMicro()), &late); err != nil {
 		t.Fatal(err)
 	}
-	if len(late.gaps) != 1 || !late.from.Equal(hour) || !late.to.Equal(now.Add(-30*time.Second)) || r.resumed[1] != "y" {
-		t.Errorf("resumed too late: gaps %v from %v to %v", late.gaps, late.from, late.to)
+	if len(late.Gaps) != 1 || !late.Gaps[0].From.Equal(hour) || !late.Gaps[0].To.Equal(now.Add(-30*time.Second)) || r.resumed[1] != "y" {
+		t.Errorf("resumed too late: gaps %v", late.Gaps)
 	}
 }
 
@@ -196,15 +143,15 @@ func TestBadInput(t *testing.T) {
 	endlessLine := "data: " + strings.Repeat("z", 3<<20) + "\n\n"
 	future := strings.Replace(change(8, ""), now.Add(-52*time.Second).Format(time.RFC3339Nano), now.Add(time.Hour).Format(time.RFC3339Nano), 1)
 	_, stream := start(t, change(1, "")+long+endless+endlessLine+"data: \xff\xfe{\n\n"+"data\n\n"+future+"id: "+strings.Repeat("i", 20<<10)+"\ndata: {}\n\n"+change(2, ""))
-	var sink record
+	var sink ingesttest.Record
 	if err := stream.Run(t.Context(), "", &sink); err != nil {
 		t.Fatal(err)
 	}
-	if got := sink.texts(); !slices.Equal(got, []string{"T1", "T2"}) {
+	if got := sink.Texts(); !slices.Equal(got, []string{"T1", "T2"}) {
 		t.Errorf("got %q", got)
 	}
 	// Undecodable: the line of 100 kB, what is left of the two endless events, and the bad bytes.
-	if d := sink.dropped; d["too long"] != 3 || d["undecodable"] != 4 || d["clock"] != 1 {
+	if d := sink.Drops; d["too long"] != 3 || d["undecodable"] != 4 || d["clock"] != 1 {
 		t.Errorf("dropped %v", d)
 	}
 }
@@ -230,11 +177,11 @@ func TestRealEvents(t *testing.T) {
 		fmt.Fprintf(&script, "event: %s\nid: %s\ndata: %s\n\n", e.Event, e.ID, e.Data)
 	}
 	_, stream := start(t, script.String())
-	var sink record
+	var sink ingesttest.Record
 	if err := stream.Run(t.Context(), "", &sink); err != nil {
 		t.Fatal(err)
 	}
-	if got := sink.texts(); !slices.Equal(got, []string{"Foo"}) || len(sink.dropped) != 0 {
-		t.Errorf("got %q, dropped %v", got, sink.dropped)
+	if got := sink.Texts(); !slices.Equal(got, []string{"Foo"}) || len(sink.Drops) != 0 {
+		t.Errorf("got %q, dropped %v", got, sink.Drops)
 	}
 }
