@@ -19,6 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
+
+	"surgecast/internal/jsondepth"
 )
 
 const (
@@ -163,7 +165,7 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, p)
 		return
 	}
-	if !result && depth(raw) > maxDepth {
+	if !result && jsondepth.Of(raw) > maxDepth {
 		p := problem(http.StatusBadRequest, codeTooDeep, fmt.Sprintf("the document is nested deeper than %d", maxDepth), "Send flat rows as /docs describes them.")
 		p.Field = "body"
 		s.refuse(c, p)
@@ -247,28 +249,4 @@ func unreadable(err error) *Problem {
 	}
 	p.Field, p.cause = "body", err
 	return p
-}
-
-// depth is how deep arrays and objects are nested in JSON or NDJSON text; text that is neither gives
-// some number, and fails when it is parsed.
-func depth(b []byte) int {
-	var deepest, now int
-	var quoted, escaped bool
-	for _, ch := range b {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && ch == '\\':
-			escaped = true
-		case ch == '"':
-			quoted = !quoted
-		case quoted:
-		case ch == '{' || ch == '[':
-			now++
-			deepest = max(deepest, now)
-		case ch == '}' || ch == ']':
-			now--
-		}
-	}
-	return deepest
 }

@@ -227,20 +227,6 @@ func TestDecompressionBomb(t *testing.T) {
 	}
 }
 
-// depth counts brackets outside of texts only.
-func TestDepth(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want int
-	}{
-		{`1`, 0}, {`[]`, 1}, {`[{"a":[1]}]`, 3}, {`{"a":"[[[["}`, 1}, {`{"a":"\"[[["}`, 1}, {`{"a":"\\"}` + "\n" + `{"b":[1]}`, 2}, {`]]]`, 0}, {"", 0},
-	} {
-		if got := depth([]byte(c.in)); got != c.want {
-			t.Errorf("depth(%s) = %d, want %d", c.in, got, c.want)
-		}
-	}
-}
-
 // Whatever is pushed, the answer is a problem or a count, never a crash.
 func FuzzPush(f *testing.F) {
 	f.Add([]byte(`[{"minute":"2026-09-14T14:10:00Z","requests":5}]`))

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"surgecast"
+	"surgecast/internal/jsondepth"
 )
 
 // MaxBytes bounds what Read looks at.
@@ -141,7 +142,7 @@ func (f source) detect(body []byte) (surgecast.LoadTool, reader) {
 }
 
 func (f source) detectJSON(body []byte) (surgecast.LoadTool, reader) {
-	if depth(body) > maxDepth {
+	if jsondepth.Of(body) > maxDepth {
 		return "", nil
 	}
 	var probe struct {
@@ -191,29 +192,6 @@ func (f source) notJSON(body []byte, err error) error {
 }
 
 func present(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
-
-// depth is how deep arrays and objects are nested.
-func depth(b []byte) int {
-	var deepest, now int
-	var quoted, escaped bool
-	for _, ch := range b {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && ch == '\\':
-			escaped = true
-		case ch == '"':
-			quoted = !quoted
-		case quoted:
-		case ch == '{' || ch == '[':
-			now++
-			deepest = max(deepest, now)
-		case ch == '}' || ch == ']':
-			now--
-		}
-	}
-	return deepest
-}
 
 func firstLine(body []byte) string {
 	line, _, _ := bytes.Cut(body[:min(len(body), 4096)], []byte("\n"))
