@@ -312,6 +312,11 @@ func (s *Server) mentionRows(ctx context.Context, account int64, good []CountRow
 			bad.add(ProblemDetail{Row: at[i], Field: "topic", Code: codeNotFound, Detail: fmt.Sprintf("no topic %q", short(r.Topic)), Remedy: "Make it first with POST /v1/topics."})
 		}
 	}
+	if bad.total == 0 {
+		if err := s.fewSources(ctx, account, good, at, bad); err != nil {
+			return nil, 0, err
+		}
+	}
 	if bad.total > 0 {
 		return nil, 0, nil // sources are made on first use: not for a request that is refused
 	}
@@ -355,6 +360,36 @@ func (s *Server) mentionRows(ctx context.Context, account int64, good []CountRow
 		rows = append(rows, m)
 	}
 	return rows, notFinal, nil
+}
+
+// mostPushSources is how many sources of its own an account may push. Every source is looked after by itself, every
+// two seconds: a sender that puts something else into the field must not make thousands.
+const mostPushSources = 100
+
+// fewSources refuses rows of a new source when the account has as many as it may.
+func (s *Server) fewSources(ctx context.Context, account int64, rows []CountRow, at []int, bad *badRows) error {
+	all, err := s.c.Store.Sources(ctx)
+	if err != nil {
+		return fmt.Errorf("listing sources: %w", err)
+	}
+	mine := map[string]bool{}
+	for _, src := range all {
+		if strings.HasPrefix(src.Slug, "push:") && !foreignSource(src.Slug, account) {
+			mine[src.Slug] = true
+		}
+	}
+	for i, r := range rows {
+		slug := privateSource(r.Source, account)
+		if mine[slug] {
+			continue
+		}
+		if len(mine) >= mostPushSources {
+			bad.add(ProblemDetail{Row: at[i], Field: "source", Code: codeLimit, Detail: fmt.Sprintf("more than %d pushed sources", mostPushSources), Remedy: "Say who counted, not what: use the names of the sources you have."})
+			continue
+		}
+		mine[slug] = true
+	}
+	return nil
 }
 
 // privateSource keeps the pushed sources of accounts apart: sources are of the whole installation.

@@ -411,3 +411,29 @@ func TestSameKeyAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A sender that writes something else into the field source makes no source of each.
+// Fails when: mentionRows does not ask fewSources.
+func TestPushedSourcesAreBounded(t *testing.T) {
+	ts := newTest(t, keyless)
+	ts.ask("POST", "/v1/topics", `{"slug":"concert"}`)
+	push := func(key string, from, to int) answer {
+		var rows []string
+		for i := from; i < to; i++ {
+			rows = append(rows, fmt.Sprintf(`{"topic":"concert","source":"user-%d","minute":"2026-09-14T14:10:00Z","count":1}`, i))
+		}
+		return ts.ask("POST", countsPath, "["+strings.Join(rows, ",")+"]", "Idempotency-Key", key)
+	}
+	if a := push("a", 0, mostPushSources+1); a.status != 422 || a.json(t)["code"] != codeLimit || len(ts.store.sources) != 0 {
+		t.Errorf("%d sources at once: %d %s, %d made", mostPushSources+1, a.status, a.body, len(ts.store.sources))
+	}
+	if a := push("b", 0, mostPushSources); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := push("c", mostPushSources, mostPushSources+1); a.status != 422 || a.json(t)["field"] != "source" {
+		t.Errorf("one more: %d %s", a.status, a.body)
+	}
+	if a := push("d", 7, 8); a.status != 202 {
+		t.Errorf("one that is there: %d %s", a.status, a.body)
+	}
+}

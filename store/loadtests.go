@@ -37,8 +37,14 @@ func (s *Store) AddLoadTest(ctx context.Context, site surgecast.Site, t surgecas
 		}
 		return xs
 	}
+	t.File = text(t.File)
+	notes := make([]string, len(t.Notes))
+	for i, n := range t.Notes { // of a file from outside
+		notes[i] = text(n)
+	}
+	t.Notes = notes
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, addLoadTestSQL, t.ID, t.AccountID, t.SiteID, t.Tool, t.File, t.RanAt, t.ImportedAt, t.By, t.Units, orEmpty(t.Notes),
+		if _, err := tx.Exec(ctx, addLoadTestSQL, t.ID, t.AccountID, t.SiteID, t.Tool, t.File, t.RanAt, t.ImportedAt, t.By, t.Units, t.Notes,
 			column(func(p surgecast.LoadPoint) float64 { return p.Concurrency }), column(func(p surgecast.LoadPoint) float64 { return p.OfferedRPM }),
 			column(func(p surgecast.LoadPoint) float64 { return p.ServedRPM }), column(func(p surgecast.LoadPoint) float64 { return p.P95MS }),
 			column(func(p surgecast.LoadPoint) float64 { return p.ErrorShare }), column(func(p surgecast.LoadPoint) float64 { return p.Seconds }),

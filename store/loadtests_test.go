@@ -12,7 +12,7 @@ import (
 
 func aLoadTest(units int, served float64) surgecast.LoadTest {
 	return surgecast.LoadTest{
-		Tool: surgecast.ToolK6, File: "summary.json", RanAt: minute(0), ImportedAt: minute(1), By: "Ana", Units: units, Notes: []string{"one"},
+		Tool: surgecast.ToolK6, File: "summary.json", RanAt: minute(0), ImportedAt: minute(1), By: "Ana", Units: units, Notes: []string{"one", "odd \x00 \xff"},
 		Points: []surgecast.LoadPoint{{Concurrency: math.NaN(), OfferedRPM: served + 10, ServedRPM: served, P95MS: 120, ErrorShare: .001, Seconds: 60, SpreadRPM: math.NaN()}},
 	}
 }

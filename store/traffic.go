@@ -90,7 +90,10 @@ func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute
 		if err := putTraffic(ctx, tx, open, at, &w); err != nil {
 			return err
 		}
-		return extendTraffic(ctx, tx, rows)
+		if err := extendTraffic(ctx, tx, rows); err != nil {
+			return err
+		}
+		return checkSegments(ctx, tx, rows)
 	})
 	if err != nil {
 		return surgecast.Written{}, fmt.Errorf("writing %d minutes of traffic: %w", len(rows), err)
@@ -148,6 +151,45 @@ func extendTraffic(ctx context.Context, tx pgx.Tx, rows []surgecast.TrafficMinut
 	}
 	_, err := tx.Exec(ctx, extendTrafficSQL, sites, segments, first, last, complete)
 	return err
+}
+
+const crowdedSQL = `
+	SELECT count(*) FROM traffic_series
+	WHERE  site_id = ANY ($1) AND segment <> $2 AND last_minute >= $3
+	GROUP  BY site_id ORDER BY 1 DESC LIMIT 1`
+
+// segmentsFor is how long a kind of traffic counts as one of a site's after its last minute: kinds may be renamed.
+const segmentsFor = 7 * 24 * time.Hour
+
+// checkSegments refuses rows that bring a site more kinds of traffic than it may have: whoever sends addresses or
+// names of users as segments would make a series of each.
+func checkSegments(ctx context.Context, tx pgx.Tx, rows []surgecast.TrafficMinute) error {
+	var sites []int64
+	var newest time.Time
+	for i := range rows {
+		if r := &rows[i]; r.Segment != surgecast.TotalSegment {
+			if n := len(sites); n == 0 || sites[n-1] != r.SiteID { // sorted
+				sites = append(sites, r.SiteID)
+			}
+			if r.Minute.After(newest) {
+				newest = r.Minute
+			}
+		}
+	}
+	if len(sites) == 0 {
+		return nil
+	}
+	var n int
+	if err := tx.QueryRow(ctx, crowdedSQL, sites, surgecast.TotalSegment, newest.Add(-segmentsFor)).Scan(&n); err != nil {
+		return fmt.Errorf("counting kinds of traffic: %w", err)
+	}
+	if n > surgecast.MaxSegments {
+		return &surgecast.FieldError{
+			Field: "segment", Value: fmt.Sprint(n), Detail: fmt.Sprintf("a site has at most %d kinds of traffic in a week", surgecast.MaxSegments),
+			Remedy: "Group kinds of traffic: browse, search, checkout.",
+		}
+	}
+	return nil
 }
 
 // trafficSQL reads one series after the other. OFFSET 0 keeps the planner from turning the loop inside

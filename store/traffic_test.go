@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -144,4 +146,28 @@ func TestTrafficFrontiers(t *testing.T) {
 	if f := must[map[int64]surgecast.Frontier](t)(s.TrafficFrontiers(ctx))[1]; !f.First.Equal(minute(-1440)) || !f.Last.Equal(minute(6)) {
 		t.Errorf("frontier after an import = %+v", f)
 	}
+}
+
+// However kinds of traffic come, a site has no more series than it may have; what is too much is not stored at all.
+// Fails when: putTrafficIf does not ask checkSegments.
+func TestKindsOfTrafficAreBounded(t *testing.T) {
+	s, pool := open(t)
+	ctx := t.Context()
+	kind := func(i, at int) surgecast.TrafficMinute {
+		r := requests(1, minute(at), 5)
+		r.Segment = fmt.Sprintf("kind-%02d", i)
+		return r
+	}
+	for i := range surgecast.MaxSegments { // one a message: none of them is too much
+		must[surgecast.Written](t)(s.PutTraffic(ctx, []surgecast.TrafficMinute{requests(1, minute(i), 9), kind(i, i)}, t0))
+	}
+	var bad *surgecast.FieldError
+	if _, err := s.PutTraffic(ctx, []surgecast.TrafficMinute{kind(99, 20), requests(2, minute(20), 1)}, t0); !errors.As(err, &bad) || bad.Field != "segment" {
+		t.Errorf("one kind too many: %v", err)
+	}
+	if n := ask[int64](t, pool, `SELECT count(*) FROM traffic WHERE segment = 'kind-99' OR site_id = 2`); n != 0 {
+		t.Errorf("%d rows of a refused message are stored", n)
+	}
+	// A week later the names of then are free.
+	must[surgecast.Written](t)(s.PutTraffic(ctx, []surgecast.TrafficMinute{kind(99, 8*1440)}, t0))
 }
