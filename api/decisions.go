@@ -124,6 +124,9 @@ func (s *Server) writeDecisions(ctx context.Context) error {
 			for {
 				select {
 				case d := <-s.choices.queue:
+					if rest.Err() != nil { // the database is away: once said is enough
+						return nil
+					}
 					write(rest, d)
 				default:
 					return nil

@@ -268,7 +268,8 @@ func TestLiveEndsWithItsKey(t *testing.T) {
 		}
 		delete(ts.store.keys, sumOf(key))
 		ts.pass(keyFor)
-		time.Sleep(commentEvery)
+		time.Sleep(2 * commentEvery)
+		synctest.Wait()
 		select {
 		case a := <-ended:
 			if a.status != http.StatusOK || !strings.Contains(a.body, "event: forecast") {

@@ -273,7 +273,7 @@ func (s *Server) importLoadTest(ctx context.Context, in *loadTestIn) (*loadTestO
 		return nil, err
 	}
 	out := &loadTestOut{Location: "/v1/sites/" + site.Slug + "/load-tests/" + t.ID}
-	if in.Apply {
+	if in.Apply && m.RPMPerUnit > 0 { // else applied is false, and the sentences say why: the test is stored all the same
 		if site, err = s.applyMeasured(ctx, site, m, ids); err != nil {
 			return nil, err
 		}

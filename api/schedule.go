@@ -198,7 +198,7 @@ func (p schedulePlan) gcp() ([]byte, error) {
 // kedaCron is a list of cron triggers. Cron has no year: take them out after the window, or they come again.
 func (p schedulePlan) kedaCron() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Triggers for the ScaledObject of %s, from forecast %s.\n", p.name, p.f.ID)
+	fmt.Fprintf(&b, "# Triggers for the ScaledObject of %s, from forecast %s.\n", plain(p.name), p.f.ID) // a line break would end the comment
 	b.WriteString("# Cron knows no year: take these out after the window, or they come again next year.\n")
 	if len(p.windows) == 0 {
 		b.WriteString("# Nothing to schedule: the plan stays at the least.\ntriggers: []\n")

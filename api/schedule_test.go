@@ -62,6 +62,9 @@ func TestSchedule(t *testing.T) {
 	if k.header.Get("Content-Type") != "application/yaml" || !strings.Contains(k.body, `desiredReplicas: "13"`) {
 		t.Errorf("keda: %q %s", k.header.Get("Content-Type"), k.body)
 	}
+	if k := get("?format=keda-cron&name=x%0Atriggers:%0A%20%20-%20type:%20evil"); strings.Contains(k.body, "evil") && !strings.HasPrefix(k.body, "# Triggers for the ScaledObject of x?triggers:") {
+		t.Errorf("a name that is more than a name: %s", k.body)
+	}
 	i := get("?format=ics")
 	if !strings.HasPrefix(i.body, "BEGIN:VCALENDAR\r\n") || !strings.Contains(i.body, "SUMMARY:Nordlicht Tickets: hold 13 units\r\n") {
 		t.Errorf("ics: %q", i.body)

@@ -24,7 +24,6 @@ type StatusBody struct {
 	UpdatedAt    time.Time  `json:"updated_at"`
 	TimeZone     string     `json:"time_zone"`
 	Simulated    bool       `json:"simulated"`
-	RetryAfter   int        `json:"-"`
 	RefreshAfter int        `json:"refresh_seconds"`
 }
 
