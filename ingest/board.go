@@ -81,6 +81,9 @@ func (b *board) counts() meterCounts {
 	return c
 }
 
+// quietCounter is no limit: a counter may have nothing to ask for.
+const quietCounter = 1000 * time.Hour
+
 // counter runs one Counter while the lease lasts, and again whenever it fails.
 func (s *Supervisor) counter(ctx context.Context, c Counter, src surgecast.Source, l surgecast.Lease) error {
 	newest, err := s.Store.NewestMentions(ctx, src.ID)
@@ -89,7 +92,7 @@ func (s *Supervisor) counter(ctx context.Context, c Counter, src surgecast.Sourc
 	}
 	m := newMeter(s.Clock)
 	b := &board{s: s, source: src, lease: l, meter: m, newest: newest}
-	log := s.Logger.With("source", src.Slug)
+	ill := &trouble{log: s.Logger.With("source", src.Slug), clock: s.Clock, back: "counts can be had again"}
 	health := func() surgecast.SourceHealth { return m.health(b.counts(), src, s.Holder) }
 	return s.held(ctx, l, health, src.Slug, func(ctx context.Context) error {
 		wait := newBackoff(time.Second, 5*time.Minute)
@@ -99,7 +102,13 @@ func (s *Supervisor) counter(ctx context.Context, c Counter, src surgecast.Sourc
 			}
 			m.enter(surgecast.SourceLive, nil)
 			began := s.Clock()
-			err := c.Run(ctx, b)
+			m.life.Store(began.UnixMicro())
+			run, cancel := context.WithCancelCause(ctx)
+			var watching sync.WaitGroup
+			watching.Go(func() { s.watch(run, cancel, func() bool { return false }, m, quietCounter, ill) })
+			err := c.Run(run, b)
+			cancel(nil)
+			watching.Wait()
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // it was told to stop
 			}
@@ -108,7 +117,7 @@ func (s *Supervisor) counter(ctx context.Context, c Counter, src surgecast.Sourc
 			}
 			d := wait.next()
 			m.enter(surgecast.SourceWaiting, err)
-			log.Warn("counts cannot be had; asking again", "err", err, "wait", d.Round(time.Millisecond))
+			ill.fails("counts cannot be had; asking again by itself", err, d)
 			sleep(ctx, d)
 		}
 		return nil

@@ -23,8 +23,9 @@ var (
 type pastPass struct {
 	clock  surgecast.Clock
 	feed   Stream
-	watch  func(context.Context, context.CancelCauseFunc, func() bool, *meter, time.Duration)
+	watch  func(context.Context, context.CancelCauseFunc, func() bool, *meter, time.Duration, *trouble)
 	stall  time.Duration
+	ill    *trouble
 	m      *meter
 	limit  *rate.Limiter
 	topics *match.Set
@@ -60,7 +61,7 @@ func (p *pastPass) readFrom(ctx context.Context, place string) error {
 	p.cancel = cancel
 	p.m.life.Store(p.clock().UnixMicro())
 	var wg sync.WaitGroup
-	wg.Go(func() { p.watch(ctx, cancel, func() bool { return false }, p.m, p.stall) })
+	wg.Go(func() { p.watch(ctx, cancel, func() bool { return false }, p.m, p.stall, p.ill) })
 	err := p.feed.Run(ctx, place, p)
 	cause := context.Cause(ctx)
 	cancel(nil)

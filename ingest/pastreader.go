@@ -33,6 +33,7 @@ type pastReader struct {
 	again Stream // the other connection
 	t     *tally
 	m     *meter // of the stream
+	ill   *trouble
 	span  time.Duration
 	none  bool  // there was nothing to be read
 	made  int64 // when this many had been made
@@ -45,14 +46,13 @@ type pastPiece struct {
 }
 
 func newPastReader(s *Supervisor, feed Replayer, t *tally, m *meter) *pastReader {
-	return &pastReader{s: s, feed: feed, again: feed.Replay(), t: t, m: m, span: pastSpan}
+	ill := &trouble{log: s.Logger.With("source", t.source.Slug), clock: s.Clock, back: "the past of new topics is read again"}
+	return &pastReader{s: s, feed: feed, again: feed.Replay(), t: t, m: m, ill: ill, span: pastSpan}
 }
 
 // run reads until ctx ends. What fails is tried again.
 func (r *pastReader) run(ctx context.Context) {
-	log := r.s.Logger.With("source", r.t.source.Slug)
 	wait := newBackoff(time.Second, time.Minute)
-	failing := false
 	for ctx.Err() == nil {
 		more, err := r.step(ctx)
 		switch {
@@ -61,18 +61,14 @@ func (r *pastReader) run(ctx context.Context) {
 		case errors.Is(err, errTooLarge) && r.span > time.Minute:
 			r.span = max(time.Minute, r.span/2).Truncate(time.Minute)
 		case err != nil:
-			if !failing {
-				log.Warn("the past of new topics cannot be read; trying again", "err", err)
-			}
-			failing = true
-			sleep(ctx, wait.next())
+			d := wait.next()
+			r.ill.fails("the past of new topics cannot be read; trying again by itself", err, d)
+			sleep(ctx, d)
 		default:
-			if failing {
-				log.Info("the past of new topics is being read again")
-			}
-			failing = false
 			wait.reset()
-			if !more {
+			if more {
+				r.ill.lives(time.Time{}) // a piece was read whole
+			} else {
 				sleep(ctx, pastLook)
 			}
 		}
@@ -132,7 +128,7 @@ func (r *pastReader) open(pasts []surgecast.TopicPast, begin, end time.Time) (*p
 		terms[t.ID] = t
 	}
 	p := &pastPass{
-		clock: r.s.Clock, feed: r.again, watch: r.s.watch, stall: r.s.stallOf(r.again), m: newMeter(r.s.Clock), limit: rate.NewLimiter(rate.Limit(r.s.PastRate), 4096),
+		clock: r.s.Clock, feed: r.again, watch: r.s.watch, stall: r.s.stallOf(r.again), ill: r.ill, m: newMeter(r.s.Clock), limit: rate.NewLimiter(rate.Limit(r.s.PastRate), 4096),
 		begin: begin, end: end, jobs: map[int64]*pastJob{}, cells: map[pastCell]*cell{},
 	}
 	if r.s.PastRate == 0 {

@@ -282,7 +282,7 @@ func (s *Supervisor) stream(ctx context.Context, st Stream, src surgecast.Source
 
 // connect runs a stream until ctx ends.
 func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, t *tally, m *meter) {
-	log := s.Logger.With("source", t.source.Slug)
+	ill := &trouble{log: s.Logger.With("source", t.source.Slug), clock: s.Clock, back: "the feed is read again"}
 	limit := s.stallOf(st)
 	wait := newBackoff(500*time.Millisecond, time.Minute)
 	for first := true; ctx.Err() == nil; first = false {
@@ -298,7 +298,7 @@ func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, 
 		m.life.Store(began.UnixMicro())
 		run, cancel := context.WithCancelCause(ctx)
 		var wg sync.WaitGroup
-		wg.Go(func() { s.watch(run, cancel, t.holding, m, limit) })
+		wg.Go(func() { s.watch(run, cancel, t.holding, m, limit, ill) })
 		err := st.Run(run, from, t)
 		if cause := context.Cause(run); errors.Is(cause, ErrStalled) {
 			err = cause
@@ -319,7 +319,7 @@ func (s *Supervisor) connect(ctx context.Context, st Stream, rewinder Rewinder, 
 		d := wait.next()
 		m.enter(surgecast.SourceWaiting, err)
 		if err != nil {
-			log.Warn("feed failed; connecting again", "err", err, "after", lasted.Round(time.Millisecond), "wait", d.Round(time.Millisecond))
+			ill.fails("feed failed; connecting again by itself", err, d)
 		}
 		sleep(ctx, d)
 	}
@@ -333,9 +333,10 @@ func (s *Supervisor) stallOf(st Stream) time.Duration {
 	return s.Stall
 }
 
-// watch ends a run that has been silent for limit, and notices its first sign of life.
-func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, holding func() bool, m *meter, limit time.Duration) {
+// watch ends a run that has been silent for limit, and notices its first sign of life and that it is well.
+func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, holding func() bool, m *meter, limit time.Duration, ill *trouble) {
 	began := m.life.Load()
+	var since time.Time
 	tick := time.NewTicker(min(limit/20+time.Millisecond, 100*time.Millisecond))
 	defer tick.Stop()
 	alive := false
@@ -347,8 +348,11 @@ func (s *Supervisor) watch(ctx context.Context, cancel context.CancelCauseFunc, 
 		}
 		last := m.life.Load()
 		if !alive && last != began {
-			alive = true
+			alive, since = true, s.Clock()
 			m.enter(surgecast.SourceLive, nil)
+		}
+		if alive {
+			ill.lives(since)
 		}
 		if holding() { // it would speak if we listened
 			m.life.Store(s.Clock().UnixMicro())

@@ -1,0 +1,89 @@
+package jetstream_test
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"surgecast/ingest/jetstream"
+	"surgecast/ingest/jetstream/jetstreamtest"
+	"surgecast/store/storetest"
+)
+
+// said collects what is logged.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *said) lines(containing string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for line := range strings.Lines(s.text.String()) {
+		if strings.Contains(line, containing) {
+			n++
+		}
+	}
+	return n
+}
+
+// Nobody listens where the feed should be: it is tried again and again and said once; when somebody does, that is
+// said once too.
+//
+// Fails when: Supervisor.connect logs every failure, or watch never calls lives.
+func TestAClosedSocketIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := closed.Addr().String()
+	closed.Close()
+	w := newWorld(t, storetest.URL(t))
+	w.clock = fastClock(5, time.Now())
+	var log said
+	w.log = slog.New(slog.NewTextHandler(&log, nil))
+	w.count("one", jetstream.Options{Hosts: []string{"ws://" + address}})
+	w.until(func() bool { return w.health().Reconnects >= 4 })
+	if n := log.lines("level=WARN"); n != 1 {
+		t.Errorf("%d warnings for %d attempts, want 1:\n%s", n, w.health().Reconnects, log.text.String())
+	}
+
+	l := newLog(t, w.clock(), 5*time.Millisecond)
+	target := strings.TrimPrefix(startHost(t, &jetstreamtest.Host{Log: l, Whole: true, Clock: w.clock}), "ws://")
+	open, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { open.Close() })
+	go func() {
+		for {
+			in, err := open.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", target)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			go func() { io.Copy(out, in); out.Close() }()
+			go func() { io.Copy(in, out); in.Close() }()
+		}
+	}()
+	w.until(func() bool { return log.lines("the feed is read again") > 0 })
+	time.Sleep(time.Second)
+	if n, m := log.lines("level=WARN"), log.lines("the feed is read again"); n != 1 || m != 1 {
+		t.Errorf("%d warnings and %d recoveries, want one of each:\n%s", n, m, log.text.String())
+	}
+}
