@@ -236,7 +236,7 @@ type Lease struct {
 
 // ModelState is a snapshot of one series' model.
 type ModelState struct {
-	Series string // "site:12:total", "topic:7:3"
+	Series string // "site:12:total", "run:12:total", "topics:5:17", "topic:7"
 	Origin time.Time
 	Blob   []byte
 }

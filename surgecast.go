@@ -62,7 +62,7 @@ func ValidSlug(s string) bool { return slugPattern.MatchString(s) }
 
 // NewID makes a prefixed UUIDv7, for example "srg_0199…": sortable by creation, recognisable in a log.
 // The prefixes are srg_ (surge), evt_ (planned event), fct_ (forecast), dlv_ (delivery), whk_ (webhook),
-// rec_ (recommendation), key_ (API key).
+// rec_ (recommendation), key_ (API key), psh_ (push sender), rng_ (rung), ldt_ (load test).
 func NewID(prefix string) string {
 	id, err := uuid.NewV7()
 	if err != nil { // the system has no randomness left: nothing sensible can go on

@@ -70,12 +70,6 @@ func NewCourse(c CourseConfig) (*Course, error) {
 // Model is the model as it stands now.
 func (c *Course) Model() *model.Driven { return c.model }
 
-// Leads are the steps the model forecasts itself; Quantiles interpolates between them.
-func (c *Course) Leads() []int { return c.leads }
-
-// StepSeconds is the length of one step.
-func (c *Course) StepSeconds() int64 { return c.step }
-
 // To steps the model up to and including the moment given; steps without a value are missing.
 func (c *Course) To(unix int64) error {
 	c.filled = false

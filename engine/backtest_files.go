@@ -116,8 +116,9 @@ func readOrigins(path string) ([]backtestOrigin, error) {
 	return out, nil
 }
 
-// ReadEvents reads planned events (series,kind,start_utc,end_utc,announced_utc; .gz too); kinds are numbered per series in the order of the file. Events of series
-// that are not asked for are left out, and the first line of each is told.
+// ReadEvents reads planned events (series,kind,start_utc,end_utc,announced_utc; .gz too); kinds are numbered per
+// series in the order of the file. Events of series that are not asked for are left out, and the first line of each
+// is told.
 func ReadEvents(path string, series map[string][]Tick, say func(msg string, args ...any)) (map[string][]model.Event, error) {
 	rows, err := openRows(path, "series", "kind", "start_utc", "end_utc", "announced_utc")
 	if err != nil {

@@ -278,8 +278,9 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 			delete(e.tracks, k)
 			continue
 		}
+		anew := remade(t.site, s) || relinked[k.site] && k.segment == surgecast.TotalSegment
 		t.site = s
-		if relinked[k.site] && k.segment == surgecast.TotalSegment {
+		if anew {
 			if e.tracks[k], err = e.remodelled(ctx, t); err != nil {
 				return err
 			}
@@ -287,6 +288,12 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 	}
 	e.reloaded = now
 	return nil
+}
+
+// remade reports whether a site's model was made for other settings than it has now (siteModel). Going on with it would
+// judge another demand than the ledger says, and its snapshots would fit no restart and no what-if.
+func remade(was, is surgecast.Site) bool {
+	return was.TimeZone != is.TimeZone || max(1, was.Capacity.SustainMinutes) != max(1, is.Capacity.SustainMinutes)
 }
 
 // reloadTopics reads the topics again when one of them has changed. Of their terms the engine needs none.

@@ -95,7 +95,7 @@ func (e errorShare) step(requests, errors float64, learn bool) errorShare {
 	return e
 }
 
-// extraHours sums the unit-hours asked for above min_units since local midnight (a spending cap).
+// extraHours sums the unit-hours asked for above the configured units since local midnight (a spending cap).
 type extraHours struct {
 	Day   string    `json:"day"`
 	Hours float64   `json:"hours"`
