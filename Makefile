@@ -59,7 +59,7 @@ test-tools: need-go $(TESTSUM)
 	@$(TESTSUM) -into $(RESULTS) -suite tools -- $(GO) -C tools test -json ./...
 
 # Not part of test: KEDA brings some 2,500 packages, which take many minutes to compile the first time.
-test-keda: need-go ## KEDA's own scalers read the service through a surge and its failures; downloads KEDA
+test-keda: setup ## KEDA's own scalers read the service through a surge and its failures; downloads KEDA
 	@if ! $(GO) -C tools/kedatest mod download github.com/kedacore/keda/v2 >/dev/null 2>&1; then \
 	  echo "test-keda: skipped: the module github.com/kedacore/keda/v2 cannot be had (no network, and not in the module cache)"; \
 	else $(GO) -C tools/kedatest test -vet=off -count=1 -timeout 10m -v . | grep -v '^=== '; fi
