@@ -60,7 +60,7 @@ func fingerprint(text []byte) uint64 {
 }
 
 // wordFree are the bits of a fingerprint that are always zero, for whoever keeps it beside something else.
-const wordFree = 7
+const wordFree = 0xff
 
 func isAddress(b []byte) bool {
 	for _, p := range [...]string{"http://", "https://", "www."} {

@@ -7,27 +7,15 @@ import (
 	"surgecast/ingest/match"
 )
 
-// What is remembered of a post beside its tokens: the upper bits of its fingerprint, and what it was.
-const (
-	flagRepost uint64 = 1 << iota
-	flagBot
-)
-
-// remember keeps a post's tokens for topics to come.
-func (t *tally) remember(p *Post, words uint64) {
+// remember keeps a post's tokens for topics to come, and beside them its fingerprint and what it was.
+func (t *tally) remember(p *Post, words uint64, what trait) {
 	if t.ring == nil {
 		return
 	}
 	if t.recall == 0 {
 		t.recall = p.Time
 	}
-	flags := words // its low bits are free
-	if p.Kind == Repost {
-		flags |= flagRepost
-	}
-	if p.Bot {
-		flags |= flagBot
-	}
+	flags := words | uint64(what) // its low bits are free
 	t.ring.Add(match.Remembered{Time: p.Time, Source: t.source.ID, Author: p.Author, ID: p.ID, Flags: flags, Tokens: t.scratch.Tokens()})
 }
 
@@ -115,7 +103,7 @@ func (t *tally) begin(made []match.Topic, set *match.Set) {
 		}
 		for _, topic := range terms.MatchHashes(&scratch, p.Tokens) {
 			k := bucket{topic, p.Time / 60e6}
-			own := t.memory.organic(topic, k.minute, p.Author, p.Flags&^wordFree, p.Flags&flagRepost != 0, p.Flags&flagBot != 0)
+			own := t.memory.organic(topic, k.minute, p.Author, p.Flags&^wordFree, trait(p.Flags&wordFree))
 			if p.Time < from.UnixMicro() {
 				continue
 			}
@@ -130,9 +118,7 @@ func (t *tally) begin(made []match.Topic, set *match.Set) {
 				}
 			}
 			r.Raw++
-			if own {
-				r.Organic++
-			}
+			r.Organic += own
 			spoke[k].add(p.Author)
 		}
 		return true

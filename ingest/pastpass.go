@@ -29,6 +29,7 @@ type pastPass struct {
 	m      *meter
 	limit  *rate.Limiter
 	topics *match.Set
+	kind   surgecast.SourceKind
 	jobs   map[int64]*pastJob
 
 	begin, end time.Time
@@ -40,7 +41,6 @@ type pastPass struct {
 	memory  memory
 	cells   map[pastCell]*cell
 	bytes   int
-	count   int
 }
 
 type pastCell struct{ topic, minute int64 }
@@ -102,13 +102,13 @@ func (p *pastPass) post(post *Post) {
 	if len(ids) == 0 {
 		return
 	}
-	p.count++
 	words := uint64(0)
 	if post.Kind != Repost {
 		words = fingerprint(post.Text)
 	}
+	what := traitsOf(post, p.kind)
 	for _, topic := range ids {
-		own := p.memory.organic(topic, post.Time/60e6, post.Author, words, post.Kind == Repost, post.Bot)
+		own := p.memory.organic(topic, post.Time/60e6, post.Author, words, what)
 		minute, mine := p.jobs[topic].takes(post)
 		if !mine {
 			continue
@@ -124,9 +124,7 @@ func (p *pastPass) post(post *Post) {
 		c.authors.add(post.Author)
 		p.bytes += c.authors.bytes()
 		c.raw++
-		if own {
-			c.organic++
-		}
+		c.organic += own
 		c.reach += post.Reach
 	}
 }

@@ -129,7 +129,7 @@ func (r *pastReader) open(pasts []surgecast.TopicPast, begin, end time.Time) (*p
 	}
 	p := &pastPass{
 		clock: r.s.Clock, feed: r.again, watch: r.s.watch, stall: r.s.stallOf(r.again), ill: r.ill, m: newMeter(r.s.Clock), limit: rate.NewLimiter(rate.Limit(r.s.PastRate), 4096),
-		begin: begin, end: end, jobs: map[int64]*pastJob{}, cells: map[pastCell]*cell{},
+		kind: r.t.source.Kind, begin: begin, end: end, jobs: map[int64]*pastJob{}, cells: map[pastCell]*cell{},
 	}
 	if r.s.PastRate == 0 {
 		p.limit.SetLimit(pastRate)

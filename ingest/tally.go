@@ -261,11 +261,12 @@ func (t *tally) count(p *Post, now int64) {
 	if p.Kind != Repost {
 		words = fingerprint(p.Text)
 	}
-	t.remember(p, words)
+	what := traitsOf(p, t.source.Kind)
+	t.remember(p, words, what)
 	minute := p.Time / 60e6
 	closed := minute*60 < t.closing.Unix()-60 // such cells are forgotten
 	for _, topic := range ids {
-		organic := t.memory.organic(topic, minute, p.Author, words, p.Kind == Repost, p.Bot)
+		organic := t.memory.organic(topic, minute, p.Author, words, what)
 		if before && closed || p.Time < t.borders[topic] {
 			continue
 		}
@@ -284,9 +285,7 @@ func (t *tally) count(p *Post, now int64) {
 		c.authors.add(p.Author)
 		t.bytes += c.authors.bytes()
 		c.raw++
-		if organic {
-			c.organic++
-		}
+		c.organic += organic
 		c.reach += p.Reach
 		if !c.dirty {
 			c.dirty = true

@@ -16,7 +16,6 @@ import (
 	"surgecast/ingest/match"
 	"surgecast/migrations"
 	"surgecast/store"
-	"surgecast/store/storetest"
 )
 
 // The record of the social web, posts in a second (X, 3 August 2013).
@@ -108,7 +107,8 @@ func BenchmarkSocketToCommitted(b *testing.B) {
 	const posts = 600_000
 	url := os.Getenv("SURGECAST_BENCH_DATABASE_URL")
 	if url == "" {
-		url = storetest.URL(b)
+		pg, _ := ownPostgres(b)
+		url = pg.URL()
 	} else if err := migrations.Up(b.Context(), url); err != nil {
 		b.Fatal(err)
 	}
@@ -117,29 +117,7 @@ func BenchmarkSocketToCommitted(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		exec := func(sql string, args ...any) {
-			if _, err := s.Pool().Exec(b.Context(), sql, args...); err != nil {
-				b.Fatal(err)
-			}
-		}
-		var durable string
-		if err := s.Pool().QueryRow(b.Context(), `SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')`).Scan(&durable); err != nil {
-			b.Fatal(err)
-		}
-		for _, table := range []string{"mention_minute", "mention_hour", "mention_series", "source_minute", "ingest_gap", "topic_past", "ingest_rules", "source_health"} {
-			exec(`TRUNCATE ` + table)
-		}
-		exec(`DELETE FROM ingest_cursor WHERE source_id IN (SELECT id FROM source WHERE slug = 'bluesky')`)
-		exec(`DELETE FROM topic WHERE slug LIKE 'bench-%'`)
-		exec(`INSERT INTO topic (account_id, slug, name, revision, simulated, created_at, updated_at) SELECT 1, 'bench-' || n, 'bench', 1, false, now(), now() FROM generate_series(1, $1) n`, benchTopics)
-		terms := make([]string, benchTopics)
-		for n := range terms {
-			terms[n] = benchTerm(n)
-		}
-		exec(`INSERT INTO topic_revision (topic_id, revision, any_of, and_of, none_of, since)
-			SELECT t.id, 1, ARRAY[u.term], '{}', '{}', now() - interval '1 hour' FROM unnest($1::text[]) WITH ORDINALITY u (term, n) JOIN topic t ON t.slug = 'bench-' || u.n`, terms)
-		exec(`UPDATE compaction SET before = '-infinity'`)
-
+		durable := tenThousandTopics(b, s)
 		l := benchLog(b)
 		h := &jetstreamtest.Host{Log: l, Until: posts, Rush: true, Clock: time.Now}
 		host := h.Start()
@@ -182,8 +160,35 @@ func BenchmarkSocketToCommitted(b *testing.B) {
 	}
 }
 
+// tenThousandTopics empties the counts and makes the topics of a benchmark; it says how durable commits are.
+func tenThousandTopics(t testing.TB, s *store.Store) (durable string) {
+	t.Helper()
+	exec := func(sql string, args ...any) {
+		if _, err := s.Pool().Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Pool().QueryRow(t.Context(), `SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')`).Scan(&durable); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"mention_minute", "mention_hour", "mention_series", "source_minute", "ingest_gap", "ingest_recent", "topic_past", "ingest_rules", "source_health"} {
+		exec(`TRUNCATE ` + table)
+	}
+	exec(`DELETE FROM ingest_cursor WHERE source_id IN (SELECT id FROM source WHERE slug = 'bluesky')`)
+	exec(`DELETE FROM topic WHERE slug LIKE 'bench-%'`)
+	exec(`INSERT INTO topic (account_id, slug, name, revision, simulated, created_at, updated_at) SELECT 1, 'bench-' || n, 'bench', 1, false, now(), now() FROM generate_series(1, $1) n`, benchTopics)
+	terms := make([]string, benchTopics)
+	for n := range terms {
+		terms[n] = benchTerm(n)
+	}
+	exec(`INSERT INTO topic_revision (topic_id, revision, any_of, and_of, none_of, since)
+		SELECT t.id, 1, ARRAY[u.term], '{}', '{}', now() - interval '1 hour' FROM unnest($1::text[]) WITH ORDINALITY u (term, n) JOIN topic t ON t.slug = 'bench-' || u.n`, terms)
+	exec(`UPDATE compaction SET before = '-infinity'`)
+	return durable
+}
+
 // check compares with a recount: every word of every post, as JSON and strings see it.
-func check(b *testing.B, s *store.Store, l *jetstreamtest.Log, posts int64) {
+func check(b testing.TB, s *store.Store, l *jetstreamtest.Log, posts int64) {
 	type key struct {
 		term   string
 		minute int64

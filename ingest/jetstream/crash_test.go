@@ -248,23 +248,7 @@ func TestDatabaseStoppedAndStarted(t *testing.T) {
 		down = 8 * time.Second
 		t.Log("the database is away for 8 s; SURGECAST_TEST_LONG=1 makes it 60")
 	}
-	scratch, err := localpg.ScratchDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp(scratch, "ingest-*") //nolint:usetesting // the account PostgreSQL runs under must pass through
-	if err != nil {
-		t.Fatal(err)
-	}
-	os.Chmod(dir, 0o711)
-	pg, err := localpg.Start(t.Context(), localpg.Options{StateDir: dir + "/s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pg.Discard(context.Background()); os.RemoveAll(dir) })
-	if err := migrations.Up(t.Context(), pg.URL()); err != nil {
-		t.Fatal(err)
-	}
+	pg, options := ownPostgres(t)
 	events := int64(down/time.Millisecond) + 15_000
 	l := newLog(t, time.Now().Add(-5*time.Second), time.Millisecond)
 	w := newWorld(t, pg.URL())
@@ -274,12 +258,38 @@ func TestDatabaseStoppedAndStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(down) // the length of the outage is what is tested
-	if pg, err = localpg.Start(t.Context(), localpg.Options{StateDir: dir + "/s"}); err != nil {
+	again, err := localpg.Start(t.Context(), options)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { again.Discard(context.Background()) })
 	want := recount(t, l, 0, events)
 	w.reaches(want.sum())
 	w.equal(want)
 	stop()
 	w.store.Close()
+}
+
+// ownPostgres is a server of this test's own, as durable as PostgreSQL is by itself; how it is started again.
+func ownPostgres(t testing.TB) (*localpg.Server, localpg.Options) {
+	t.Helper()
+	scratch, err := localpg.ScratchDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(scratch, "ingest-*") //nolint:usetesting // the account PostgreSQL runs under must pass through
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(dir, 0o711)
+	o := localpg.Options{StateDir: dir + "/s", Durable: true}
+	pg, err := localpg.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pg.Discard(context.Background()); os.RemoveAll(dir) })
+	if err := migrations.Up(t.Context(), pg.URL()); err != nil {
+		t.Fatal(err)
+	}
+	return pg, o
 }
