@@ -394,6 +394,8 @@ type labelled struct {
 	windows   int
 	hit       int
 	falsePer  float64 // alarms outside every window, per series and week
+	nab       float64 // score of the benchmark, second halves, threshold from the first
+	nabBest   float64 // over whole series at the threshold that proves best there
 }
 
 // windows judges the same alarms on labelled windows: an alarm inside is a hit, one outside is false.
@@ -450,6 +452,8 @@ func (p *report) windows(set string, all []*scored, path string) error {
 			}
 		}
 		l.falsePer /= total
+		l.nab = nabOf(all, at, k, limit, func(s *scored) (int, int) { return s.half(), len(s.d.y) })
+		l.nabBest = nabBest(all, at, k)
 		p.labels = append(p.labels, l)
 	}
 	return nil
