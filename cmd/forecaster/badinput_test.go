@@ -99,6 +99,7 @@ func TestBadFilesAndArguments(t *testing.T) {
 	}
 	unknownKey := site("unknown.yaml", "max_units:", "max_replicas:")
 	badTopic := site("topic.yaml", "replay:", "topics:\n  - topic: Not A Slug\nreplay:")
+	emptyTopic := site("terms.yaml", "replay:", "topics:\n  - topic: smile\n    any: [\"?!\"]\nreplay:")
 	badValue := site("value.yaml", "units: 6", "units: six")
 	badZone := site("zone.yaml", "time_zone: UTC", "time_zone: Mars/Olympus")
 	good := site("good.yaml", "units: 6", "units: 6")
@@ -128,6 +129,7 @@ func TestBadFilesAndArguments(t *testing.T) {
 		{2, []string{"is not a slug", "a-z"}, []string{"site", "add", "Shop!"}},
 		{2, []string{unknownKey, "line 9", "max_replicas is not a key", "examples/"}, []string{"site", "add", "--file", unknownKey}},
 		{2, []string{badTopic, "Not A Slug", "a-z"}, []string{"site", "add", "--file", badTopic, "--update"}},
+		{2, []string{emptyTopic, "topics, entry 1", "any"}, []string{"site", "add", "--file", emptyTopic, "--update"}},
 		{2, []string{badValue, "line 7", "six"}, []string{"site", "add", "--file", badValue}},
 		{2, []string{badZone, "Mars/Olympus"}, []string{"site", "add", "--file", badZone}},
 		{2, []string{"write", "scale", "admin", "king"}, []string{"key", "create", "--scopes", "king"}},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"surgecast"
+	"surgecast/api"
 )
 
 type keyCmd struct {
@@ -55,8 +55,8 @@ func (c *keyCreateCmd) Run(ctx context.Context, g *Global) error {
 			}
 			k.Sites = append(k.Sites, s.ID)
 		}
-		secret := "sk_" + surgecast.NewSecret(24)
-		k.Prefix = secret[:9]
+		secret, sum := api.NewKey()
+		k.Prefix = api.KeyPrefix(secret)
 		if c.Out != "" {
 			if err := os.MkdirAll(filepath.Dir(c.Out), 0o700); err != nil {
 				return fmt.Errorf("folder of the key file: %w", err)
@@ -65,7 +65,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, g *Global) error {
 				return fmt.Errorf("writing the key file: %w", err)
 			}
 		}
-		made, err := db.CreateKey(ctx, k, sha256.Sum256([]byte(secret)))
+		made, err := db.CreateKey(ctx, k, sum)
 		if err != nil {
 			return fmt.Errorf("storing the key: %w", err)
 		}

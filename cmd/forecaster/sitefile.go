@@ -89,7 +89,11 @@ func readSiteFile(path string) (siteFile, error) {
 	}
 	for i, ft := range f.Topics {
 		t := ft.toTopic(time.Time{})
-		if err := t.Check(); err != nil {
+		err := t.Check()
+		if err == nil {
+			err = matchable(t)
+		}
+		if err != nil {
 			return f, fmt.Errorf("%s: topics, entry %d: %w", path, i+1, err)
 		}
 	}

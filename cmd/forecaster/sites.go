@@ -14,7 +14,7 @@ type siteCmd struct {
 	Add    siteAddCmd    `cmd:"" help:"Add a site, or change it with --update."`
 	List   siteListCmd   `cmd:"" help:"List the sites."`
 	Show   siteShowCmd   `cmd:"" help:"Show one site."`
-	Remove siteRemoveCmd `cmd:"" help:"Remove a site and its traffic."`
+	Remove siteRemoveCmd `cmd:"" help:"Remove a site. Its minutes and its ledger stay until retention drops them."`
 }
 
 type siteAddCmd struct {
@@ -148,12 +148,12 @@ func (c *siteShowCmd) Run(ctx context.Context, g *Global) error {
 
 type siteRemoveCmd struct {
 	Slug string `arg:"" help:"The site."`
-	Yes  bool   `help:"Really: its traffic and forecasts go too."`
+	Yes  bool   `help:"Really: nothing can be asked of it any more."`
 }
 
 func (c *siteRemoveCmd) Run(ctx context.Context, g *Global) error {
 	if !c.Yes {
-		return usage("removing %s removes its traffic and forecasts: repeat with --yes", c.Slug)
+		return usage("removing %s cannot be undone, its traffic and forecasts cannot be asked for any more: repeat with --yes", c.Slug)
 	}
 	return withStore(ctx, g, func(db *database) error {
 		if err := db.DeleteSite(ctx, surgecast.DefaultAccount, c.Slug); err != nil {

@@ -16,7 +16,7 @@ type topicCmd struct {
 	Add    topicAddCmd    `cmd:"" help:"Watch a topic: forecaster topic add touchpad --any \"touchpad,hp touchpad,#touchpad\" --not \"laptop touchpad\""`
 	List   topicListCmd   `cmd:"" help:"List the topics."`
 	Link   topicLinkCmd   `cmd:"" help:"Say that a topic feeds a site."`
-	Remove topicRemoveCmd `cmd:"" help:"Remove a topic and its counts."`
+	Remove topicRemoveCmd `cmd:"" help:"Remove a topic. Its counts stay until retention drops them."`
 }
 
 type topicAddCmd struct {
@@ -121,12 +121,12 @@ func (c *topicLinkCmd) Run(ctx context.Context, g *Global) error {
 
 type topicRemoveCmd struct {
 	Slug string `arg:"" help:"The topic."`
-	Yes  bool   `help:"Really: its counts go too."`
+	Yes  bool   `help:"Really: nothing can be asked of it any more."`
 }
 
 func (c *topicRemoveCmd) Run(ctx context.Context, g *Global) error {
 	if !c.Yes {
-		return usage("removing %s removes its counts: repeat with --yes", c.Slug)
+		return usage("removing %s cannot be undone, its counts cannot be asked for any more: repeat with --yes", c.Slug)
 	}
 	return withStore(ctx, g, func(db *database) error {
 		if err := db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug); err != nil {
