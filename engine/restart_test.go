@@ -11,7 +11,7 @@ import (
 )
 
 // The course of the restart tests: 250 minutes known at the start, then one sweep a minute. Visits rise past
-// capacity at 290, which is saturated from then to 310; the talk about it begins ten minutes before.
+// capacity at about 298, which is saturated from then to 320; the talk about it begins half an hour before.
 // Minutes 265 … 269 have no row, and one in 37 has none. At 325 nobody looks for 70 minutes.
 const (
 	courseKnown = 250
@@ -26,7 +26,7 @@ func courseVisits(i int) []surgecast.TrafficMinute {
 	}
 	y := quiet(1, i, 400+60*float64(i%120)/120)
 	if i >= 280 && i < 320 {
-		y *= 1 + .1*float64(min(i-280, 20))
+		y *= 1 + .05*float64(min(i-280, 40))
 	}
 	t := surgecast.TrafficMinute{Minute: minute(i), Complete: true, UnitsObserved: 8}
 	if y > 800 {
