@@ -37,15 +37,6 @@ func classOf(k surgecast.SourceKind) int {
 	return -1
 }
 
-// drivers are the regressors of a site with linked topics.
-func drivers() []model.Driver {
-	out := make([]model.Driver, len(classes))
-	for i := range classes {
-		out[i] = classes[i].driver
-	}
-	return out
-}
-
 // told is what the traffic goes along with now, largest share first: every class that was heard of and brings at
 // least a hundredth, and what is usual. Nil when the forecast is better without the talk, which then goes along with
 // the visits and does not bring them.

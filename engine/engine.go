@@ -125,6 +125,7 @@ type Engine struct {
 	resting    map[string]time.Time                // series that were put aside, until when they are left alone
 	plans      map[int64][]surgecast.EventRevision // by site
 	plansMark  string
+	pool       []conversions   // what a mention brings to other sites; nil: not read since the last reload
 	snapshots  atomic.Int64    // of sites that this sweep may still make
 	refused    map[string]bool // … because the database refuses their rows, told once
 }
@@ -209,6 +210,7 @@ func (e *Engine) forget() {
 	e.reloaded, e.topicsMark, e.heardMark, e.turn = time.Time{}, "", "", 0
 	e.tracks = map[trackKey]*track{}
 	e.talks = map[talkKey]*talk{}
+	e.pool = nil
 }
 
 func (e *Engine) held() []surgecast.Lease {
@@ -286,7 +288,7 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	e.reloaded = now
+	e.reloaded, e.pool = now, nil
 	return nil
 }
 

@@ -216,7 +216,7 @@ func TestFailingWithoutOverload(t *testing.T) {
 // Fails when: errorShare.step learns at full speed from what is beyond.
 func TestFailureDoesNotBecomeUsual(t *testing.T) {
 	t.Parallel()
-	tr := newTrack(surgecast.Site{ID: 1, Capacity: surgecast.CapacityProfile{Units: 1, RPMPerUnit: 1e6}}, surgecast.TotalSegment, false)
+	tr := newTrack(surgecast.Site{ID: 1, Capacity: surgecast.CapacityProfile{Units: 1, RPMPerUnit: 1e6}}, surgecast.TotalSegment, false, nil)
 	e := New(Config{})
 	for i := range 1500 {
 		m := minuteFacts{at: minute(i), total: 300, segments: map[string]surgecast.TrafficMinute{surgecast.TotalSegment: {Requests: 300, Errors: 1}}}

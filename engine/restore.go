@@ -86,7 +86,7 @@ func (e *Engine) trackOf(ctx context.Context, site surgecast.Site, segment strin
 		return nil, nil
 	}
 	delete(e.resting, k.modelName())
-	t := e.newTrackOf(site, segment)
+	var t *track
 	if aside {
 		run, err := e.state(ctx, k.runningName())
 		if err != nil {
@@ -102,12 +102,19 @@ func (e *Engine) trackOf(ctx context.Context, site surgecast.Site, segment strin
 			}
 		}
 	}
+	if t == nil {
+		drawn, err := e.priors(ctx, site, segment)
+		if err != nil {
+			return nil, err
+		}
+		t = e.newTrackOf(site, segment, drawn)
+	}
 	e.tracks[k] = t
 	return t, nil
 }
 
-func (e *Engine) newTrackOf(site surgecast.Site, segment string) *track {
-	t := newTrack(site, segment, len(e.links[site.ID]) > 0)
+func (e *Engine) newTrackOf(site surgecast.Site, segment string, priors []prior) *track {
+	t := newTrack(site, segment, len(e.links[site.ID]) > 0, priors)
 	t.plans.read(e.plans[site.ID])
 	return t
 }
@@ -128,9 +135,13 @@ func (e *Engine) state(ctx context.Context, series string) (surgecast.ModelState
 
 // restoreTrack makes a track from what is stored of it. Only a failure of the database is an error.
 func (e *Engine) restoreTrack(ctx context.Context, site surgecast.Site, segment string, run, snap surgecast.ModelState) (*track, error) {
-	t := e.newTrackOf(site, segment)
 	var remembered running
-	if err := readRunning(run.Blob, &remembered); err != nil {
+	err := readRunning(run.Blob, &remembered)
+	if err != nil {
+		remembered.Priors = nil
+	}
+	t := e.newTrackOf(site, segment, remembered.Priors)
+	if err != nil {
 		e.cfg.Logger.Warn("what was remembered of a site is not readable; it goes on from its ledger and its stored minutes",
 			"series", t.key.runningName(), "err", err)
 		return e.fromLedger(ctx, t, run.Origin)
@@ -194,12 +205,20 @@ func (e *Engine) restoreModel(ctx context.Context, t *track, snap surgecast.Mode
 // remodelled is the same track with a model that has learnt anew from the stored minutes up to where the
 // track is. What it knows of alerts then is lost: those minutes are learnt from in full.
 func (e *Engine) remodelled(ctx context.Context, t *track) (*track, error) {
-	fresh := e.newTrackOf(t.site, t.key.segment)
+	drawn := t.run.Priors
+	if t.series.Classes() == 0 { // it begins to listen: only now there is anything to draw
+		var err error
+		if drawn, err = e.priors(ctx, t.site, t.key.segment); err != nil {
+			return nil, err
+		}
+	}
+	fresh := e.newTrackOf(t.site, t.key.segment, drawn)
 	if err := e.relearn(ctx, fresh, t.run.Origin); err != nil {
 		return nil, err
 	}
 	told := fresh.run.Plan
 	fresh.run = t.run
+	fresh.run.Priors = drawn
 	if !slices.EqualFunc(told, t.run.Plan, sameTold) {
 		fresh.tell(t.run.Plan)
 	}

@@ -282,6 +282,9 @@ func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute
 		if s, ok := t.snapshot(); ok {
 			o.states = append(o.states, s)
 			t.snapAt, t.owed = t.run.Origin, false
+			if s, ok := t.conversions(); ok {
+				o.states = append(o.states, s)
+			}
 		}
 	}
 	return o

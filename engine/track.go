@@ -50,6 +50,7 @@ type running struct {
 	FailedAt time.Time                 `json:"failed_at"` // last minute in which something failed that more units would not mend
 	Usual    float64                   `json:"usual"`     // usual visits at the last forecast; 0: not known
 	Plan     []surgecast.Told          `json:"plan"`      // what the model was last told is planned
+	Priors   []prior                   `json:"priors"`    // what a mention was expected to bring when the model began; nil: as shipped
 }
 
 // recentMinutes is how many minutes a track keeps for demand, measured need and drivers.
@@ -164,16 +165,16 @@ func (k trackKey) value(m *minuteFacts) (v float64, bound bool) {
 }
 
 // newTrack makes a track that knows nothing yet. talk says that topics feed the site: its total is then
-// modelled with what is said about them.
-func newTrack(site surgecast.Site, segment string, talk bool) *track {
+// modelled with what is said about them, from priors as they were drawn for it (nil: as shipped).
+func newTrack(site surgecast.Site, segment string, talk bool, priors []prior) *track {
 	var d []model.Driver
 	if talk && segment == surgecast.TotalSegment {
-		d = drivers()
+		d = driversOf(priors)
 	}
 	return &track{
 		site: site, key: trackKey{site.ID, segment},
 		series: model.NewDriven(siteModel(site), d),
-		run:    running{Errors: map[string]errorShare{}},
+		run:    running{Errors: map[string]errorShare{}, Priors: priors},
 	}
 }
 

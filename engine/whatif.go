@@ -114,10 +114,12 @@ func (e *Engine) copyOf(ctx context.Context, site surgecast.Site) (*track, error
 	if snap.Series == "" || run.Series == "" {
 		return nil, fmt.Errorf("the state of %s: %w", k.modelName(), surgecast.ErrNotFound)
 	}
-	t := e.newTrackOf(site, surgecast.TotalSegment)
-	if err := readRunning(run.Blob, &t.run); err != nil {
+	var remembered running
+	if err := readRunning(run.Blob, &remembered); err != nil {
 		return nil, errors.Join(fmt.Errorf("decoding %s: %w", k.runningName(), surgecast.ErrNotFound), err)
 	}
+	t := e.newTrackOf(site, surgecast.TotalSegment, remembered.Priors)
+	t.run = remembered
 	if t.run.Errors == nil {
 		t.run.Errors = map[string]errorShare{}
 	}

@@ -539,6 +539,9 @@ func (d *Driven) inverse(h int, z, p float64) float64 {
 // WithoutTalk is the series that knows no mentions.
 func (d *Driven) WithoutTalk() *Series { return d.plain }
 
+// Classes is how many classes of sources it listens to.
+func (d *Driven) Classes() int { return len(d.talk) }
+
 // Said is the series of what is said in one class; nil when nothing was ever heard of it.
 func (d *Driven) Said(class int) *Series {
 	if class >= len(d.talk) || d.talk[class].n == 0 {
@@ -590,6 +593,25 @@ func (d *Driven) Shares(dst []Share) []Share {
 		dst = append(dst, Share{Share: part(g * c), Low: part(g*c - 1.28*sd), High: part(g*c + 1.28*sd), Conversion: g * kappa})
 	}
 	return dst
+}
+
+// Conversion is what the traffic has told of the visits a mention of one class brings in the end: their logarithm and
+// its variance (delta method). ok is false where the class was never heard of.
+func (d *Driven) Conversion(class int) (log, variance float64, ok bool) {
+	if class >= len(d.talk) || d.talk[class].n == 0 {
+		return 0, 0, false
+	}
+	kappa, v, n := 0., 0., len(d.tr.theta)
+	prior := 0.
+	for j := range transferKernels {
+		kappa += d.tr.beta(class, j)
+		prior += d.tr.prior[class*transferKernels+j]
+		for k := range transferKernels {
+			v += d.tr.cov[d.tr.at(class, j)*n+d.tr.at(class, k)]
+		}
+	}
+	kappa = max(kappa, prior/50) // none is not known to so many digits
+	return math.Log(kappa), v / (kappa * kappa), true
 }
 
 // SignalValue is the loss with mentions over the loss without, 15 minutes ahead, over the last weeks:
@@ -662,6 +684,7 @@ func (d *Driven) UnmarshalBinary(b []byte) error {
 	drivers := make([]Driver, len(d.talk))
 	fresh := NewDriven(d.plain.c, drivers)
 	copy(fresh.tr.prior, d.tr.prior)
+	copy(fresh.tr.wide, d.tr.wide)
 	rest := b[8 : len(b)-4]
 	for _, s := range fresh.parts() {
 		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.LittleEndian.Uint32(rest)) {

@@ -40,6 +40,7 @@ type transfer struct {
 
 	f, e   []float64            // [class·kernels]
 	prior  []float64            // [class·kernels] prior mean of β
+	wide   []float64            // [class] prior variance of a class's total in units of its median
 	theta  []float64            // u and a, then g [class], then β [class·kernels]
 	cov    []float64            // P, n×n
 	phi    float64              // dispersion φ of the visits around μ
@@ -55,6 +56,10 @@ type transfer struct {
 type Driver struct {
 	Kappa float64                  // visits a mention, median
 	Mix   [transferKernels]float64 // share of them by kernel
+
+	// Together is the prior standard deviation of that total in units of Kappa: narrower where other sites tell it.
+	// 0: 1.5.
+	Together float64
 
 	// Unproven says that nothing is known of the class but its counts. The series that listens to nothing but
 	// such classes starts with little weight and has to earn more.
@@ -100,7 +105,7 @@ func newTransfer(step float64, drivers []Driver) transfer {
 	n := strayStates + len(drivers) + k
 	t := transfer{
 		classes: len(drivers), revert: math.Exp2(-step / gainHalfLife), settle: math.Exp2(-step / strayHalfLife), minutes: step / 60,
-		f: make([]float64, k), e: make([]float64, k), prior: make([]float64, k),
+		f: make([]float64, k), e: make([]float64, k), prior: make([]float64, k), wide: make([]float64, len(drivers)),
 		theta: make([]float64, n), cov: make([]float64, n*n), phi: .1, stray: math.Log(strayFirst),
 		c: make([]float64, len(drivers)), x: make([]float64, n), px: make([]float64, n), on: make([]int, 0, n),
 	}
@@ -116,6 +121,10 @@ func newTransfer(step float64, drivers []Driver) transfer {
 		g := strayStates + s
 		t.theta[g] = 1
 		t.cov[g*n+g] = gainVariance
+		t.wide[s] = priorTogether * priorTogether
+		if d.Together > 0 {
+			t.wide[s] = d.Together * d.Together
+		}
 		for j, w := range d.Mix {
 			t.prior[s*transferKernels+j] = max(d.Kappa*w, 1e-6)
 			t.theta[t.at(s, j)] = t.prior[s*transferKernels+j]
@@ -123,7 +132,7 @@ func newTransfer(step float64, drivers []Driver) transfer {
 		for j := range transferKernels {
 			for k := range transferKernels {
 				a, b := t.prior[s*transferKernels+j], t.prior[s*transferKernels+k]
-				v := priorTogether * priorTogether * a * b
+				v := t.wide[s] * a * b
 				if j == k {
 					v += priorApart * priorApart * a * a
 				}
@@ -235,7 +244,7 @@ func (t *transfer) drift(known bool) {
 			// What a mention brings changes, all kernels together. What was not learnt cannot be forgotten.
 			for j := range transferKernels {
 				a, p := t.at(s, j), t.prior[s*transferKernels+j]
-				if t.cov[a*n+a] > (priorTogether*priorTogether+priorApart*priorApart)*p*p {
+				if t.cov[a*n+a] > (t.wide[s]+priorApart*priorApart)*p*p {
 					continue
 				}
 				for k := range transferKernels {

@@ -131,7 +131,7 @@ func (s *Store) DeleteSite(ctx context.Context, account int64, slug string) erro
 		if err := tx.QueryRow(ctx, `DELETE FROM site WHERE account_id = $1 AND slug = $2 RETURNING id`, account, slug).Scan(&id); err != nil {
 			return err
 		}
-		for _, kind := range []string{"site", "run"} { // the model, and what is remembered beside it
+		for _, kind := range []string{"site", "run", "conv"} { // the model, what is remembered beside it, what it taught others
 			if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE starts_with(series, $1)`, fmt.Sprintf("%s:%d:", kind, id)); err != nil {
 				return err
 			}
