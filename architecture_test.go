@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -86,6 +87,38 @@ func TestImportsFollowTheTable(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// docs/architecture.md tells newcomers the same table.
+// Fails when: the row of rehearse is taken out of docs/architecture.md.
+func TestTheDocumentHasTheTable(t *testing.T) {
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		imports := []string{}
+		for name := range strings.SplitSeq(strings.NewReplacer("`", "", "root", ".", "everything", "*", "nothing", "").Replace(cells[3]), ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				imports = append(imports, name)
+			}
+		}
+		told[strings.Split(cells[1], "`")[1]] = imports
+	}
+	for room, imports := range rooms {
+		if got, ok := told[room]; !ok || !slices.Equal(got, imports) {
+			t.Errorf("docs/architecture.md says that %s may import %q, the table here %q", room, got, imports)
+		}
+		delete(told, room)
+	}
+	for room := range told {
+		t.Errorf("docs/architecture.md has %s, the table here has not", room)
 	}
 }
 

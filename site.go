@@ -2,7 +2,7 @@ package surgecast
 
 import "time"
 
-// Mode says how far a site trusts the service. Promotion is a person's click; a bad week demotes.
+// Mode says how far a site trusts the service. It changes by a person's click only.
 type Mode string
 
 // The three modes. In shadow /scale answers min_units and scaling webhooks are not sent.
