@@ -95,7 +95,7 @@ func (m *meter) enter(s surgecast.SourceState, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
-		m.lastError = err.Error()
+		m.lastError = plainly(err)
 	}
 	if m.state != s {
 		m.state, m.since = s, m.clock().UTC()

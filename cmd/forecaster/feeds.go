@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -70,6 +71,24 @@ func (f *feedFlags) userAgent() string {
 func (f *feedFlags) open(a *app, keys *ingest.Keys) (feeds, error) {
 	var out feeds
 	agent := f.userAgent()
+	if f.Past < 0 {
+		return out, usage("--past %s: a past has a length: write 36h, or 0 for none beyond the memory", f.Past)
+	}
+	for _, a := range []struct{ flag, url string }{
+		{"hackernews-url", f.HackernewsURL}, {"wikimedia-url", f.WikimediaURL}, {"x-url", f.XURL}, {"mastodon-server", f.MastodonServer},
+	} {
+		if err := httpAddress(a.flag, a.url); err != nil {
+			return out, err
+		}
+	}
+	for _, u := range f.RSS {
+		if u == "" {
+			continue
+		}
+		if err := httpAddress("rss", u); err != nil {
+			return out, err
+		}
+	}
 	client := &http.Client{} // streams have no end; every feed bounds its own requests
 	if f.Bluesky {
 		o := jetstream.Options{
@@ -114,7 +133,7 @@ func (f *feedFlags) open(a *app, keys *ingest.Keys) (feeds, error) {
 	}
 	permits, err := x.ParsePermits(f.XTopics)
 	if err != nil {
-		return out, usage("--x-topics: %w", err)
+		return out, err
 	}
 	if out.budget, err = parseBudget(f.XBudget); err != nil {
 		return out, err
@@ -134,6 +153,17 @@ func (f *feedFlags) open(a *app, keys *ingest.Keys) (feeds, error) {
 	out.budget.Source = counts.Source().Slug
 	out.counters = append(out.counters, counts)
 	return out, nil
+}
+
+// httpAddress refuses what no request could ever be sent to; empty is the default.
+func httpAddress(flag, address string) error {
+	if address == "" {
+		return nil
+	}
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return &surgecast.FieldError{Field: flag, Value: address, Detail: "is not the address of a server", Remedy: "Write it whole, such as https://feed.example."}
+	}
+	return nil
 }
 
 // parseBudget reads "50" or "50/3": dollars a month, and a day.

@@ -92,7 +92,7 @@ func (c *importMentionsCmd) Run(ctx context.Context, g *Global) error {
 				}
 			}
 		}
-		_, err = fmt.Fprintf(g.out, "imported %d buckets of %d topics: %d new, %d changed, %d as they were\n", len(rows), len(topics), w.Inserted, w.Changed, w.Unchanged)
+		_, err = fmt.Fprintf(g.out, "imported %s of %s: %d new, %d changed, %d as they were\n", counted(len(rows), "bucket"), counted(len(topics), "topic"), w.Inserted, w.Changed, w.Unchanged)
 		return err
 	})
 }
@@ -122,7 +122,15 @@ func (c *importTrafficCmd) Run(ctx context.Context, g *Global) error {
 		if err != nil {
 			return fmt.Errorf("importing %s: %w; nothing was imported", c.File, err)
 		}
-		_, err = fmt.Fprintf(g.out, "imported %d minutes of %s: %d new, %d changed, %d as they were\n", len(rows), s.Slug, w.Inserted, w.Changed, w.Unchanged)
+		_, err = fmt.Fprintf(g.out, "imported %s of %s: %d new, %d changed, %d as they were\n", counted(len(rows), "minute"), s.Slug, w.Inserted, w.Changed, w.Unchanged)
 		return err
 	})
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "forecaster: %v\nSee: forecaster %s--help\n", err, verb(k, args))
+		fmt.Fprintf(errOut, "forecaster: %s\nSee: forecaster %s--help\n", parseTrouble(err), verb(k, args))
 		return exitWrongUse
 	}
 	c.out, c.errOut = out, errOut

@@ -40,7 +40,7 @@ func (s *said) lines(containing string) (n int) {
 // Nobody listens where the feed should be: it is tried again and again and said once; when somebody does, that is
 // said once too.
 //
-// Fails when: Supervisor.connect logs every failure, or watch never calls lives.
+// Fails when: Supervisor.connect logs every failure, watch never calls lives, or meter.enter keeps the error in a programmer's words.
 func TestAClosedSocketIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,6 +55,9 @@ func TestAClosedSocketIsSaidOnce(t *testing.T) {
 	w.log = slog.New(slog.NewTextHandler(&log, nil))
 	w.count("one", jetstream.Options{Hosts: []string{"ws://" + address}})
 	w.until(func() bool { return w.health().Reconnects >= 4 })
+	if got, want := w.health().Sentence(w.clock(), time.Hour), "Cannot be reached: nobody listens at "+address+". It is tried again by itself."; got != want {
+		t.Errorf("the sources page says %q, want %q", got, want)
+	}
 	if n := log.lines("level=WARN"); n != 1 {
 		t.Errorf("%d warnings for %d attempts, want 1:\n%s", n, w.health().Reconnects, log.text.String())
 	}

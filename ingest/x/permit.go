@@ -59,7 +59,7 @@ var rallies = []string{"rally", "rallies"}
 
 // Check says what is wrong with a permit itself, as a FieldError.
 func (p Permit) Check() error {
-	const field = "x topics"
+	const field = "x-topics"
 	if !surgecast.ValidSlug(p.Topic) {
 		return &surgecast.FieldError{Field: field, Value: p.Topic, Detail: "not the slug of a topic", Remedy: "Write topic=category, for example touchpad=product."}
 	}
@@ -87,7 +87,7 @@ func ParsePermits(list []string) ([]Permit, error) {
 		p := Permit{Account: surgecast.DefaultAccount}
 		if before, after, ok := strings.Cut(s, "/"); ok {
 			if _, err := fmt.Sscanf(before, "%d", &p.Account); err != nil || p.Account < 1 || fmt.Sprint(p.Account) != before {
-				return nil, &surgecast.FieldError{Field: "x topics", Value: s, Detail: "not the number of an account before /", Remedy: "Write account/topic=category, or topic=category for account 1."}
+				return nil, &surgecast.FieldError{Field: "x-topics", Value: s, Detail: "not the number of an account before /", Remedy: "Write account/topic=category, or topic=category for account 1."}
 			}
 			s = after
 		}
@@ -96,7 +96,7 @@ func ParsePermits(list []string) ([]Permit, error) {
 			return nil, err
 		}
 		if seen[p.key()] {
-			return nil, &surgecast.FieldError{Field: "x topics", Value: p.Topic, Detail: "named twice", Remedy: "Name each topic once."}
+			return nil, &surgecast.FieldError{Field: "x-topics", Value: p.Topic, Detail: "named twice", Remedy: "Name each topic once."}
 		}
 		seen[p.key()] = true
 		out = append(out, p)

@@ -101,7 +101,7 @@ func unpack(r io.Reader) (io.Reader, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("unpack the file: %w", err)
+		return nil, &surgecast.FieldError{Field: "file", Detail: "cannot be unpacked: " + err.Error(), Remedy: "It is damaged or cut off: fetch it again, or unpack it yourself."}
 	}
 	return z, nil
 }
