@@ -291,3 +291,29 @@ func TestRetention(t *testing.T) {
 		t.Errorf("frontiers (-want +got):\n%s", diff)
 	}
 }
+
+// What grows with time is forgotten with the minutes it speaks of; what is still to be sent is not.
+// Fails when: DropPartitionsBefore leaves out one of the logs.
+func TestRetentionForgetsLogs(t *testing.T) {
+	s, pool := open(t)
+	ctx := t.Context()
+	site := must[surgecast.Site](t)(s.CreateSite(ctx, aSite(1, "shop")))
+	hook := must[surgecast.Webhook](t)(s.CreateWebhook(ctx, surgecast.Webhook{AccountID: 1, URL: "https://example.com", CreatedAt: t0}))
+	src := must[surgecast.Source](t)(s.EnsureSource(ctx, aSource("bluesky", surgecast.Increments)))
+	l := lease(t, s, "ingest/bluesky")
+	for day := range 3 {
+		at := t0.AddDate(0, 0, day)
+		ok(t, s.AddDecision(ctx, surgecast.Decision{SiteID: site.ID, At: at, Units: day}))
+		ok(t, s.RecordGap(ctx, l, surgecast.SourceGap{SourceID: src.ID, From: at, To: at.Add(time.Hour), Reason: "cut", NotedAt: at}))
+		d := must[surgecast.Delivery](t)(s.EnqueueTest(ctx, 1, hook.ID, at))
+		if day != 1 { // that of the second day is still pending
+			ok(t, s.RecordAttempt(ctx, surgecast.DeliveryAttempt{DeliveryID: d.ID, Number: 1, At: at, StatusCode: 200}, surgecast.DeliveryDelivered, at))
+		}
+	}
+	ok(t, s.DropPartitionsBefore(ctx, t0.AddDate(0, 0, 2).Truncate(24*time.Hour)))
+	for table, want := range map[string]int64{"decision": 1, "ingest_gap": 1, "delivery": 2, "delivery_attempt": 1} {
+		if n := ask[int64](t, pool, `SELECT count(*) FROM `+table); n != want {
+			t.Errorf("%d rows of %s left, want %d", n, table, want)
+		}
+	}
+}

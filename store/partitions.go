@@ -185,7 +185,8 @@ func (s *Store) list(ctx context.Context, p partitioned) ([]string, error) {
 }
 
 // DropPartitionsBefore forgets what lies before t: whole partitions that end by then, and with them the
-// beginning of every series. Not to be called while replaying.
+// beginning of every series; logs of deliveries, of answers of /scale and of what feeds lost. Surges stay:
+// they are few, and people wrote on them. Not to be called while replaying.
 func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 	for _, p := range everyPartitioned {
 		names, err := s.list(ctx, p)
@@ -205,6 +206,9 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 	day := t.UTC().Truncate(24 * time.Hour)
 	for _, forget := range []string{
 		`DELETE FROM source_minute WHERE minute < $1`,
+		`DELETE FROM ingest_gap WHERE to_at <= $1`,
+		`DELETE FROM decision WHERE at < $1`,
+		`DELETE FROM delivery WHERE done_at < $1`, // and its attempts
 		`DELETE FROM mention_series WHERE last_minute < $1`,
 		`DELETE FROM traffic_series WHERE last_minute < $1`,
 		`UPDATE mention_series SET first_minute = $1 WHERE first_minute < $1`,

@@ -29,7 +29,7 @@ type serveCmd struct {
 	Roles     []string      `env:"SURGECAST_ROLES" default:"api,ingest,engine,notify" help:"Which parts this process runs: api, ingest, engine, notify."`
 	Migrate   bool          `env:"SURGECAST_MIGRATE" help:"Bring the schema of a configured database up to date first."`
 	Allow     []string      `name:"webhook-allow" env:"SURGECAST_WEBHOOK_ALLOW" help:"Private addresses webhooks may reach, as PREFIX:PORTS (10.20.0.0/16:8443)." placeholder:"PREFIX:PORTS"`
-	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts and forecasts are kept; 0: for ever."`
+	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts, forecasts and logs are kept; 0: for ever."`
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
 	Traffic   string        `env:"SURGECAST_TRAFFIC" placeholder:"FILE" help:"YAML file that says where the sites' own traffic is read: Prometheus or access logs (docs/traffic.md)."`
 
