@@ -93,11 +93,7 @@ func (h SourceHealth) past(now time.Time) string {
 	if h.PastTopics == 0 || h.PastReached.IsZero() {
 		return ""
 	}
-	at := h.PastReached.UTC().Format("15:04 UTC")
-	if now.UTC().YearDay() != h.PastReached.UTC().YearDay() {
-		at = h.PastReached.UTC().Format("Mon 15:04 UTC")
-	}
-	return " The past of " + whole(float64(h.PastTopics), "new topic") + " is being read; back to " + at + " so far."
+	return " The past of " + whole(float64(h.PastTopics), "new topic") + " is being read; back to " + clockOf(h.PastReached, now) + " so far."
 }
 
 func whole(x float64, noun string) string {

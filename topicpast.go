@@ -14,6 +14,23 @@ type TopicPast struct {
 	Border []uint64
 }
 
+// Sentence says that a topic's past is being read, and how far; empty when it is not.
+func (p TopicPast) Sentence(now time.Time) string {
+	if p.BackTo.IsZero() {
+		return ""
+	}
+	return "Its past is being read; back to " + clockOf(p.Since, now) + " so far."
+}
+
+// clockOf is a time of day, with the day when that is not today.
+func clockOf(at, now time.Time) string {
+	at, now = at.UTC(), now.UTC()
+	if at.Year() != now.Year() || at.YearDay() != now.YearDay() {
+		return at.Format("Mon 15:04 UTC")
+	}
+	return at.Format("15:04 UTC")
+}
+
 // StreamCounts is what a stream stores at once: all of it or nothing.
 type StreamCounts struct {
 	SourceID int64

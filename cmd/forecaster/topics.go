@@ -79,15 +79,19 @@ type topicListCmd struct{}
 
 func (topicListCmd) Run(ctx context.Context, g *Global) error {
 	return withStore(ctx, g, func(db *database) error {
+		pasts, err := pastsRead(ctx, db)
+		if err != nil {
+			return err
+		}
 		w := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "TOPIC\tNAME\tTERMS")
+		fmt.Fprintln(w, "TOPIC\tNAME\tTERMS\tPAST")
 		for after := ""; ; {
 			topics, next, err := db.Topics(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: 200, After: after})
 			if err != nil {
 				return err
 			}
 			for _, t := range topics {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", t.Slug, t.Name, termWords(t))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Slug, t.Name, termWords(t), pasts[t.ID])
 			}
 			if next == "" {
 				return w.Flush()
@@ -95,6 +99,30 @@ func (topicListCmd) Run(ctx context.Context, g *Global) error {
 			after = next
 		}
 	})
+}
+
+// pastsRead says of the topics whose past is being read how far that is, source by source.
+func pastsRead(ctx context.Context, db *database) (map[int64]string, error) {
+	sources, err := db.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]string{}
+	for _, src := range sources {
+		if src.Mode != surgecast.Increments {
+			continue
+		}
+		pasts, err := db.TopicPasts(ctx, src.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pasts {
+			if s := p.Sentence(time.Now()); s != "" {
+				out[p.TopicID] = strings.TrimSpace(out[p.TopicID] + " " + src.Slug + ": " + s)
+			}
+		}
+	}
+	return out, nil
 }
 
 type topicLinkCmd struct {
