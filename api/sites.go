@@ -13,11 +13,14 @@ import (
 
 // CapacityBody is what a site can serve and what being wrong costs. What is left out gets a default.
 type CapacityBody struct {
-	Units                   int     `json:"units" minimum:"0" maximum:"1000000" required:"false" doc:"Units serving now, as configured; default 1"`
-	MinUnits                int     `json:"min_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never fewer; default 1"`
-	MaxUnits                int     `json:"max_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never more; 0: no cap"`
-	RPMPerUnit              float64 `json:"rpm_per_unit" minimum:"0" maximum:"1000000000" required:"false" doc:"Requests a minute one unit serves; 0: unknown, no risk is claimed"`
-	CapacityRPM             Rate    `json:"capacity_rpm" required:"false" doc:"units × rpm_per_unit; read only"`
+	Units       int     `json:"units" minimum:"0" maximum:"1000000" required:"false" doc:"Units serving now, as configured; default 1"`
+	MinUnits    int     `json:"min_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never fewer; default 1"`
+	MaxUnits    int     `json:"max_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never more; 0: no cap"`
+	RPMPerUnit  float64 `json:"rpm_per_unit" minimum:"0" maximum:"1000000000" required:"false" doc:"Requests a minute one unit serves; 0: unknown, no risk is claimed"`
+	CapacityRPM Rate    `json:"capacity_rpm" required:"false" doc:"What units serve, by the measured curve or else units × rpm_per_unit; read only"`
+
+	Measured *MeasuredNowBody `json:"measured" required:"false" doc:"What load tests tell of capacity_rpm; null: the figure was set by hand. Read only; another rpm_per_unit drops it"`
+
 	LeadTimeP50Seconds      int     `json:"lead_time_p50_seconds" minimum:"0" maximum:"86400" required:"false" doc:"Decision until serving, median; default 300"`
 	LeadTimeP95Seconds      int     `json:"lead_time_p95_seconds" minimum:"0" maximum:"86400" required:"false" doc:"Decision until serving, 95 in 100 are faster; default 600"`
 	SustainMinutes          int     `json:"sustain_minutes" minimum:"0" maximum:"60" required:"false" doc:"Demand is the mean of so many minutes; default 3"`
@@ -255,7 +258,7 @@ func siteBody(s surgecast.Site) SiteBody {
 			Segments: []SegmentBody{},
 			Capacity: CapacityBody{
 				Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit,
-				CapacityRPM:        Rate(unknownIfZero(c.RPM())),
+				CapacityRPM: Rate(unknownIfZero(c.RPM())), Measured: measuredNow(c, c.Units),
 				LeadTimeP50Seconds: c.LeadTimeP50Seconds, LeadTimeP95Seconds: c.LeadTimeP95Seconds,
 				SustainMinutes: c.SustainMinutes, P95LimitMS: c.P95LimitMS,
 				CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Currency: c.Currency,

@@ -84,8 +84,8 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	conf := api.Config{
 		Store: db.Store, Clock: o.clock, Wall: time.Now, Logger: g.log, Draw: web.Draw, Restate: engine.Restate,
 		Interpolate: model.Interpolate, Keyless: o.keyless, Version: version, Registry: a.reg, SessionKey: sessionKey[:],
-		Saturated:      traffic.Saturated,
-		Check:          checker{db: db, clock: o.clock}.Check,
+		Saturated: traffic.Saturated,
+		Check:     checker{db: db, clock: o.clock}.Check,
 		Talk: func(ctx context.Context, t surgecast.Topic, now time.Time) (surgecast.TalkNow, error) {
 			return engine.TalkNow(ctx, db.Store, t, now)
 		},

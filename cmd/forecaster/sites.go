@@ -97,6 +97,10 @@ func capacityWords(c surgecast.CapacityProfile) string {
 	if c.RPM() == 0 {
 		return "capacity unknown: no risk is claimed until --rpm-per-unit is set"
 	}
+	if c.Measured != nil && c.Measured.Curve != nil {
+		low, high := c.ServesBetween(c.Units)
+		return fmt.Sprintf("%d units by the measured curve = %.0f requests a minute (%.0f to %.0f)", c.Units, c.RPM(), low, high)
+	}
 	return fmt.Sprintf("%d units × %g requests a minute = %g", c.Units, c.RPMPerUnit, c.RPM())
 }
 

@@ -30,6 +30,7 @@ export interface Capacity {
   max_units: number;
   rpm_per_unit: number;
   capacity_rpm: number;
+  measured?: { low_rpm: number | null; high_rpm: number | null; tested_max_units: number; curve: boolean } | null; // read only
   lead_time_p95_seconds: number;
   sustain_minutes: number;
   cost_lost_request: number;

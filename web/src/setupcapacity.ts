@@ -88,10 +88,16 @@ export class CapacityTab implements Tab {
 
   private say(v: Values): void {
     const [units, each] = [v["units"] as number | null, v["rpm_per_unit"] as number | null];
-    patch(this.sum, [units, each], () => {
+    const saved = this.site?.capacity;
+    patch(this.sum, [units, each, saved], () => {
       if (!units || !each || !(units > 0) || !(each > 0) || !Number.isFinite(units * each)) return ["Enter both, and the capacity stands here."];
+      const dropped = saved?.measured && each !== saved.rpm_per_unit ? ". Another figure drops what load tests measured." : "";
+      if (saved?.measured?.curve && !dropped) {
+        const at = units === saved.units ? ` = ${exact(saved.capacity_rpm)} a minute` : "";
+        return [`${grouped(units)} ${units === 1 ? "unit" : "units"} by the measured curve, tested up to ${saved.measured.tested_max_units}${at}`];
+      }
       const all = units * each;
-      return [`${grouped(units)} ${units === 1 ? "unit" : "units"} × ${exact(each)} requests a minute = ${exact(all)} a minute (${exact(all / 60)} a second)`];
+      return [`${grouped(units)} ${units === 1 ? "unit" : "units"} × ${exact(each)} requests a minute = ${exact(all)} a minute (${exact(all / 60)} a second)${dropped}`];
     });
   }
 }

@@ -145,5 +145,5 @@ export class SitesTab implements Tab {
 
 // withoutNull is a body as it can be sent back: what the API computes is left out.
 export function withoutNull(c: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(c).filter(([k, v]) => v !== null && k !== "capacity_rpm"));
+  return Object.fromEntries(Object.entries(c).filter(([k, v]) => v !== null && k !== "capacity_rpm" && k !== "measured"));
 }
