@@ -52,16 +52,19 @@ const extendTrafficSQL = `
 // PutTraffic writes minutes of traffic as they are said to be; saying the same again changes nothing.
 // Minutes of closed hours are corrected in place. If a minute is given twice the later row counts.
 func (s *Store) PutTraffic(ctx context.Context, rows []surgecast.TrafficMinute, at time.Time) (surgecast.Written, error) {
-	return s.putTrafficIf(ctx, rows, at, func(pgx.Tx) error { return nil })
+	return s.putTrafficIf(ctx, rows, at, checkSegments)
 }
 
 // PutTrafficUnder is PutTraffic for a reader that holds a lease: once it is lost nothing is written, so a
 // process that was paused cannot put an older count over a newer one (ErrStaleLease).
 func (s *Store) PutTrafficUnder(ctx context.Context, lease surgecast.Lease, rows []surgecast.TrafficMinute, at time.Time) (surgecast.Written, error) {
-	return s.putTrafficIf(ctx, rows, at, func(tx pgx.Tx) error { return checkLeases(ctx, tx, []surgecast.Lease{lease}) })
+	return s.putTrafficIf(ctx, rows, at, func(ctx context.Context, tx pgx.Tx, _ []surgecast.TrafficMinute) error {
+		return checkLeases(ctx, tx, []surgecast.Lease{lease})
+	})
 }
 
-func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute, at time.Time, allowed func(pgx.Tx) error) (surgecast.Written, error) {
+// putTrafficIf writes rows if allowed, which is asked in the same transaction, agrees.
+func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute, at time.Time, allowed func(context.Context, pgx.Tx, []surgecast.TrafficMinute) error) (surgecast.Written, error) {
 	var w surgecast.Written
 	if len(rows) == 0 {
 		return w, nil
@@ -78,9 +81,6 @@ func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute
 	minutes := minutesOf(rows, func(r surgecast.TrafficMinute) time.Time { return r.Minute })
 	err := s.putCounts(ctx, trafficCounts, minutes, func(tx pgx.Tx, closed func(time.Time) bool) error {
 		w = surgecast.Written{}
-		if err := allowed(tx); err != nil {
-			return err
-		}
 		late, open := split(rows, func(r surgecast.TrafficMinute) bool { return closed(r.Minute) })
 		err := correct(ctx, tx, trafficCounts, late, func(r surgecast.TrafficMinute) (int64, string, time.Time) { return r.SiteID, r.Segment, r.Minute },
 			func() error { return putTraffic(ctx, tx, late, at, &w) })
@@ -93,7 +93,7 @@ func (s *Store) putTrafficIf(ctx context.Context, rows []surgecast.TrafficMinute
 		if err := extendTraffic(ctx, tx, rows); err != nil {
 			return err
 		}
-		return checkSegments(ctx, tx, rows)
+		return allowed(ctx, tx, rows)
 	})
 	if err != nil {
 		return surgecast.Written{}, fmt.Errorf("writing %d minutes of traffic: %w", len(rows), err)
@@ -161,8 +161,8 @@ const crowdedSQL = `
 // segmentsFor is how long a kind of traffic counts as one of a site's after its last minute: kinds may be renamed.
 const segmentsFor = 7 * 24 * time.Hour
 
-// checkSegments refuses rows that bring a site more kinds of traffic than it may have: whoever sends addresses or
-// names of users as segments would make a series of each.
+// checkSegments refuses rows that have brought a site more kinds of traffic than it may have: whoever sends addresses
+// or names of users as segments would make a series of each.
 func checkSegments(ctx context.Context, tx pgx.Tx, rows []surgecast.TrafficMinute) error {
 	var sites []int64
 	var newest time.Time

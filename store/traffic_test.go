@@ -149,7 +149,7 @@ func TestTrafficFrontiers(t *testing.T) {
 }
 
 // However kinds of traffic come, a site has no more series than it may have; what is too much is not stored at all.
-// Fails when: putTrafficIf does not ask checkSegments.
+// Fails when: PutTraffic does not ask checkSegments, or PutTrafficUnder does.
 func TestKindsOfTrafficAreBounded(t *testing.T) {
 	s, pool := open(t)
 	ctx := t.Context()
@@ -168,6 +168,8 @@ func TestKindsOfTrafficAreBounded(t *testing.T) {
 	if n := ask[int64](t, pool, `SELECT count(*) FROM traffic WHERE segment = 'kind-99' OR site_id = 2`); n != 0 {
 		t.Errorf("%d rows of a refused message are stored", n)
 	}
+	// What reads for the operator goes on: its kinds are bounded where they are configured, and may have been renamed.
+	must[surgecast.Written](t)(s.PutTrafficUnder(ctx, lease(t, s, "traffic:shop"), []surgecast.TrafficMinute{requests(1, minute(21), 9), kind(98, 21)}, t0))
 	// A week later the names of then are free.
 	must[surgecast.Written](t)(s.PutTraffic(ctx, []surgecast.TrafficMinute{kind(99, 8*1440)}, t0))
 }
