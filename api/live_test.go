@@ -266,7 +266,10 @@ func TestLiveEndsWithItsKey(t *testing.T) {
 			t.Fatalf("the stream ended with a key that is good: %d %s", a.status, a.body)
 		default:
 		}
+		synctest.Wait() // it may be looking
+		ts.store.mu.Lock()
 		delete(ts.store.keys, sumOf(key))
+		ts.store.mu.Unlock()
 		ts.pass(keyFor)
 		time.Sleep(2 * commentEvery)
 		synctest.Wait()
