@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"surgecast"
 )
 
@@ -17,4 +19,14 @@ func (s *Store) CreateAccount(ctx context.Context, a surgecast.Account) (surgeca
 		return a, fmt.Errorf("creating account %s: %w", a.Slug, err)
 	}
 	return a, nil
+}
+
+// AccountIDs is every account, by id.
+func (s *Store) AccountIDs(ctx context.Context) ([]int64, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT id FROM account ORDER BY id`)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("listing accounts: %w", err)
+	}
+	return ids, nil
 }

@@ -38,6 +38,7 @@ type app struct {
 	notify  *notify.Notifier
 	reg     *prometheus.Registry
 	key     []byte          // opens webhook secrets
+	holder  string          // names this process in leases
 	traffic *traffic.Runner // nil: this process reads no site's traffic
 }
 
@@ -49,6 +50,7 @@ type appOptions struct {
 	hypothetical bool     // recorded traffic: the configured capacity did not bound it
 	allow        []string // addresses webhooks may reach although the guard would refuse them
 	holder       string
+	public       string // where people reach the dashboard
 	workers      int           // of the engine; 0: cores − 1
 	sweepEvery   time.Duration // of the engine; 0: its own
 	postTimeout  time.Duration // of one attempt of a webhook; 0: notify's own
@@ -75,7 +77,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	}
 	if a.notify, err = notify.New(notify.Config{
 		Store: db.Store, Pool: db.Pool(), Clock: o.clock, Wall: time.Now, Logger: g.log, Registry: a.reg, Key: a.key, Allow: allowed,
-		Timeout: o.postTimeout,
+		Timeout: o.postTimeout, Public: o.public,
 	}); err != nil {
 		return nil, err
 	}
@@ -122,6 +124,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		host, _ := os.Hostname()
 		o.holder = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
+	a.holder = o.holder
 	a.engine = engine.New(engine.Config{
 		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical, Workers: o.workers,
 		Every: o.sweepEvery,

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,17 +73,18 @@ const (
 )
 
 type course struct {
-	t     *testing.T
-	dir   string
-	url   string
-	base  string // address of the api
-	db    *store.Store
-	pool  *pgxpool.Pool
-	site  surgecast.Site
-	clock *os.File
-	log   *os.File // the site's access log
-	hook  *receiver
-	rng   *rand.Rand
+	t      *testing.T
+	dir    string
+	url    string
+	base   string // address of the api
+	db     *store.Store
+	pool   *pgxpool.Pool
+	site   surgecast.Site
+	clock  *os.File
+	log    *os.File // the site's access log
+	hook   *receiver
+	public string // address of the dashboard in messages; empty: none
+	rng    *rand.Rand
 
 	mu    sync.Mutex
 	roles map[string]*process // by name: engine, engine2, notify …
@@ -187,6 +189,9 @@ func (c *course) start(name string) {
 	args := []string{"serve", "--database-url=" + c.url, "--state-dir=" + filepath.Join(c.dir, "s"), "--roles=" + strings.TrimRight(name, "0123456789"), "--metrics=",
 		"--listen=" + strings.TrimPrefix(c.base, "http://"), "--webhook-allow=127.0.0.1/32", "--traffic=" + filepath.Join(c.dir, "traffic.yaml"),
 		"--no-bluesky", "--no-hackernews", "--no-wikimedia"}
+	if c.public != "" {
+		args = append(args, "--public-url="+c.public)
+	}
 	p := startProgram(c.t, exe, []string{courseEnv + "=" + c.dir}, args...)
 	c.mu.Lock()
 	c.roles[name] = p
@@ -215,6 +220,13 @@ func (c *course) killOne(name, stage string) {
 		c.t.Fatalf("%s had ended by itself: %s", name, p.err.String())
 	}
 	p.kill()
+}
+
+// pid is the number of a process.
+func (c *course) pid(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strconv.Itoa(c.roles[name].cmd.Process.Pid)
 }
 
 // names are the processes of a role.
@@ -340,6 +352,7 @@ func (c *course) standing() string {
 	if err := c.pool.QueryRow(c.t.Context(), `SELECT concat_ws(E'\n',
 		(SELECT 'counted to ' || max(minute) FROM traffic), (SELECT 'forecast of ' || max(origin) FROM site_forecast),
 		(SELECT string_agg(concat_ws(' ', name, holder, epoch, expires_at), E'\n') FROM lease WHERE name NOT LIKE 'engine/%'),
+		(SELECT string_agg(concat_ws(' ', d.type, d.status, a.number, a.at, a.status_code, a.error), E'\\n') FROM delivery_attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.status <> 'delivered'),
 		(SELECT string_agg(concat_ws(' ', pid, state, wait_event_type, wait_event, pg_blocking_pids(pid)::text, left(query, 200)), E'\n') FROM pg_stat_activity
 			WHERE datname = current_database()))`).Scan(&text); err != nil {
 		return err.Error()

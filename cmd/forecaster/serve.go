@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"surgecast"
+	"surgecast/engine"
 	"surgecast/traffic"
 )
 
@@ -30,6 +32,8 @@ type serveCmd struct {
 	Migrate   bool          `env:"SURGECAST_MIGRATE" help:"Bring the schema of a configured database up to date first."`
 	Allow     []string      `name:"webhook-allow" env:"SURGECAST_WEBHOOK_ALLOW" help:"Private addresses webhooks may reach, as PREFIX:PORTS (10.20.0.0/16:8443)." placeholder:"PREFIX:PORTS"`
 	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts, forecasts and logs are kept; 0: for ever."`
+	GapAfter  time.Duration `env:"SURGECAST_GAP_AFTER" default:"10m" help:"A feed whose last complete minute is older is told as source.gap; 0: never. At least 5m."`
+	Public    string        `name:"public-url" env:"SURGECAST_PUBLIC_URL" placeholder:"URL" help:"Where people reach the dashboard (https://surge.example.com): messages to Slack, PagerDuty and Alertmanager then carry links."`
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
 	Traffic   string        `env:"SURGECAST_TRAFFIC" placeholder:"FILE" help:"YAML file that says where the sites' own traffic is read: Prometheus or access logs (docs/traffic.md)."`
 
@@ -45,6 +49,12 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 		if !slices.Contains([]string{"api", "ingest", "engine", "notify"}, r) {
 			return usage("--roles %s: there is api, ingest, engine and notify", r)
 		}
+	}
+	if c.GapAfter != 0 && c.GapAfter < 5*time.Minute {
+		return usage("--gap-after %s: use 5m or more (feeds close their minutes up to 3 minutes late), or 0 for never", c.GapAfter)
+	}
+	if err := checkPublic(c.Public); err != nil {
+		return err
 	}
 	var err error
 	if c.traffic, err = readTrafficFile(c.Traffic, g.StateDir, pace.now); err != nil {
@@ -87,7 +97,7 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if l != nil && keyless && !isLoopback(l) {
 		return fmt.Errorf("listening on %s needs an API key, and there is none: make one with `forecaster key create --scopes admin`, or listen on 127.0.0.1", l.Addr())
 	}
-	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow})
+	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow, public: c.Public})
 	if err != nil {
 		return err
 	}
@@ -103,6 +113,10 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if slices.Contains(c.Roles, "engine") {
 		grp.Go(func() error { return a.engine.Run(ctx) })
 		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
+		if c.GapAfter > 0 {
+			w := engine.GapWatch{Store: db.Store, Clock: a.clock, Logger: g.log, Holder: a.holder, After: c.GapAfter, Every: pace.sweep}
+			grp.Go(func() error { return w.Run(ctx) })
+		}
 	}
 	if slices.Contains(c.Roles, "ingest") {
 		a.traffic = newTraffic(a, c.traffic)
@@ -125,6 +139,18 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	}
 	grp.Go(func() error { return db.watch(ctx) })
 	return db.blame(grp.Wait())
+}
+
+// checkPublic refuses an address that would make broken links.
+func checkPublic(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return usage("--public-url %s: give scheme and host, and a path if the dashboard lies under one: https://surge.example.com", s)
+	}
+	return nil
 }
 
 func isLoopback(l net.Listener) bool {

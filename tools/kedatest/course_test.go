@@ -133,6 +133,11 @@ func (l *ledger) KeyByHash(_ context.Context, sum [32]byte) (surgecast.Key, erro
 	return k, err
 }
 
+func (l *ledger) KeyUsed(context.Context, string, time.Time) error {
+	_, err := read(l, func() bool { return true })
+	return err
+}
+
 // sweep is one minute of the engine, with the product's own rules of capacity: it forecasts what the course will
 // bring, with some room, unless its traffic is missing.
 func (l *ledger) sweep(minute int, blind bool) error {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func (p *process) start() {
 	}
 	web, push := listen(&p.web), listen(&p.push)
 	p.server = api.New(api.Config{
-		Store: p.l, Clock: p.clock.now, Wall: p.wall.now, Version: "kedatest", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: p.l, Clock: p.clock.now, Wall: p.wall.now, Version: "kedatest", Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop, p.done = cancel, make(chan struct{})
