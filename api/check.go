@@ -97,6 +97,7 @@ func (s *Server) check(ctx context.Context, in *checkIn) (*checkOut, error) {
 		b.Alone, b.VisitsBasis = Number(a.Alone), "similar_sites"
 	}
 	for _, c := range a.Counted {
+		c.Source = publicSource(c.Source, site.AccountID)
 		b.Counted = append(b.Counted, CheckSource(c))
 	}
 	return &checkOut{b}, nil

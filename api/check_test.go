@@ -9,13 +9,14 @@ import (
 	"surgecast"
 )
 
-// The route hands the question over and puts the answer out as it is: unknown numbers are null.
+// The route hands the question over and puts the answer out as it is: unknown numbers are null, and a pushed source has
+// the name its sender gave it.
 func TestCheckRoute(t *testing.T) {
 	var asked string
 	ts := newTest(t, keyless, func(c *Config) {
 		c.Check = func(_ context.Context, site surgecast.Site, text string) (surgecast.CheckAnswer, error) {
 			asked = site.Slug + "|" + text
-			return surgecast.CheckAnswer{Word: surgecast.CheckGift, Headline: "H.", Sentence: "S.", TimesUsual: 6, Probability: math.NaN(), ExtraVisits: [3]float64{1, 2, 3}}, nil
+			return surgecast.CheckAnswer{Word: surgecast.CheckGift, Headline: "H.", Sentence: "S.", TimesUsual: 6, Probability: math.NaN(), ExtraVisits: [3]float64{1, 2, 3}, Counted: []surgecast.CheckSource{{Source: "push:1/acme"}}}, nil
 		}
 	})
 	ts.site(surgecast.DefaultAccount, "shop")
@@ -27,6 +28,9 @@ func TestCheckRoute(t *testing.T) {
 	b := res.json(t)
 	if b["word"] != "gift" || b["headline"] != "H." || b["times_usual"] != 6. || b["probability"] != nil {
 		t.Errorf("answer %v", b)
+	}
+	if c := b["counted"].([]any); len(c) != 1 || c[0].(map[string]any)["source"] != "push:acme" {
+		t.Errorf("counted by %v", c)
 	}
 	for body, want := range map[string]int{
 		`{"text":"soup","site":"none"}`:    http.StatusNotFound,
