@@ -29,7 +29,7 @@ type pastWorld struct {
 	url   string
 }
 
-func newPastWorld(t *testing.T, minutes time.Duration) *pastWorld {
+func newPastWorld(t *testing.T, live time.Duration) *pastWorld {
 	t.Helper()
 	const times = 20
 	since := time.Now()
@@ -38,7 +38,7 @@ func newPastWorld(t *testing.T, minutes time.Duration) *pastWorld {
 	p.world = newWorld(t, p.url)
 	p.clock, p.past = fastClock(times, since), 36*time.Hour
 	p.childEnv = []string{fmt.Sprintf("%s=%d,%d", childSpeed, times, since.UnixNano())}
-	p.until = p.log.After(since.Add(minutes * time.Minute).UnixMicro())
+	p.until = p.log.After(since.Add(live).UnixMicro())
 	if err := p.store.DeleteTopic(t.Context(), 1, "w3"); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func (p *pastWorld) unread() (n int) {
 // minute counting began in was counted in part), or beginning leaves BackTo out.
 func TestThePastOfANewTopicIsReadBack(t *testing.T) {
 	t.Parallel()
-	p := newPastWorld(t, 6)
+	p := newPastWorld(t, 6*time.Minute)
 	stop := p.count("one", jetstream.Options{Hosts: []string{startHost(t, p.host())}})
 	p.reaches(20)
 	p.makeTopic()
@@ -153,7 +153,7 @@ func (p *pastWorld) eventually(ok func() bool) {
 // its rows are stored.
 func TestSIGKILLWhileAPastIsRead(t *testing.T) {
 	t.Parallel()
-	p := newPastWorld(t, 25)
+	p := newPastWorld(t, 25*time.Minute)
 	host := startHost(t, p.host())
 	p.childEnv = append(p.childEnv, childPast+"=2500")
 	c := p.child(p.url, "child", host)
@@ -209,7 +209,7 @@ func (p *pastWorld) reading() (yes bool) {
 // Fails when: pastJob.takes goes by the time alone.
 func TestAPastFromAnotherHost(t *testing.T) {
 	t.Parallel()
-	p := newPastWorld(t, 6)
+	p := newPastWorld(t, 6*time.Minute)
 	const skew = 700 * time.Millisecond
 	a, b := p.host(), p.host()
 	b.Skew = skew
