@@ -21,7 +21,7 @@ type judge struct {
 	State     surgecast.State             `json:"state"` // as the last ledger row says
 	Trail     capacity.Trail              `json:"trail"`
 	Passed    time.Time                   `json:"passed"` // the act-by that has passed, where it first did; zero: none
-	Told      told                        `json:"told"` // to receivers of recommendation.changed
+	Told      told                        `json:"told"`   // to receivers of recommendation.changed
 }
 
 // busy reports whether the last row's state is one in which the model must not take what it sees for

@@ -1,8 +1,8 @@
 package risk
 
 import (
-	"math"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"testing"

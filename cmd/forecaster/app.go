@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -50,7 +51,7 @@ type appOptions struct {
 	hypothetical bool     // recorded traffic: the configured capacity did not bound it
 	allow        []string // addresses webhooks may reach although the guard would refuse them
 	holder       string
-	public       string // where people reach the dashboard
+	public       string        // where people reach the dashboard
 	workers      int           // of the engine; 0: cores − 1
 	sweepEvery   time.Duration // of the engine; 0: its own
 	postTimeout  time.Duration // of one attempt of a webhook; 0: notify's own
@@ -116,17 +117,11 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	}
 	a.api = api.New(conf)
 
-	switch {
-	case o.holder != "":
-	case db.local != nil:
-		o.holder = "private" // the lock on the state directory lets only one process be here: no waiting after a crash
-	default:
-		host, _ := os.Hostname()
-		o.holder = fmt.Sprintf("%s/%d", host, os.Getpid())
+	if a.holder = o.holder; a.holder == "" {
+		a.holder = newHolder(db.local != nil)
 	}
-	a.holder = o.holder
 	a.engine = engine.New(engine.Config{
-		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: o.holder, Hypothetical: o.hypothetical, Workers: o.workers,
+		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: a.holder, Hypothetical: o.hypothetical, Workers: o.workers,
 		Every: o.sweepEvery,
 		Published: func(r engine.Result) {
 			for _, f := range r.Forecasts {
@@ -213,6 +208,17 @@ func (a *app) serveMetrics(ctx context.Context, l net.Listener) error {
 		return s.Close()
 	})
 	return g.Wait()
+}
+
+// newHolder names this process in leases. On a private database it is always the same: the lock on the state directory
+// lets only one process be there, so nothing is waited for after a crash. Elsewhere no other has it: host and process
+// number may be equal in two containers, and two holders of one name would take every lease from each other in turn.
+func newHolder(private bool) string {
+	if private {
+		return "private"
+	}
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
 }
 
 // upkeep makes partitions ahead, compacts closed hours and drops what retention has passed. It computes
