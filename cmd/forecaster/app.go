@@ -218,7 +218,7 @@ func newHolder(private bool) string {
 		return "private"
 	}
 	host, _ := os.Hostname()
-	return fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
+	return fmt.Sprintf("%s/%08x/%d", host, rand.Uint32(), os.Getpid())
 }
 
 // upkeep makes partitions ahead, compacts closed hours and drops what retention has passed. It computes

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -30,14 +28,9 @@ func (a *app) ingest(ctx context.Context, f *feedFlags) error {
 			return err
 		}
 	}
-	holder := "private" // the lock on the state directory lets only one process be here
-	if a.db.local == nil {
-		host, _ := os.Hostname()
-		holder = fmt.Sprintf("%s/%d", host, os.Getpid())
-	}
 	hot := &heat{}
 	s := ingest.New(ingest.Config{
-		Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: holder, Streams: fs.streams, Counters: fs.counters, Heat: hot.Of, Past: f.Past,
+		Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: a.holder, Streams: fs.streams, Counters: fs.counters, Heat: hot.Of, Past: f.Past,
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	if len(fs.counters) > 0 {

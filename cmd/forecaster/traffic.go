@@ -255,10 +255,5 @@ func onLoopback(host string) bool {
 
 // newTraffic makes what reads the sites' own traffic.
 func newTraffic(a *app, sources []traffic.Source) *traffic.Runner {
-	holder := "private" // as the engine's: nobody else opens a private database, so there is nothing to wait for
-	if a.db.local == nil {
-		host, _ := os.Hostname()
-		holder = fmt.Sprintf("%s/%d", host, os.Getpid())
-	}
-	return traffic.New(traffic.Config{Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: holder, Sources: sources})
+	return traffic.New(traffic.Config{Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: a.holder, Sources: sources})
 }
