@@ -83,7 +83,8 @@ type Config struct {
 	SessionKey   []byte // 32 bytes that seal session cookies, shared by all api processes; nil: random, sessions end with the process
 	SecureCookie bool   // set when TLS ends in front of this process
 
-	Limits *Limits // requests one caller may make; nil: DefaultLimits
+	Limits       *Limits // requests one caller may make; nil: DefaultLimits
+	MaxPushBytes int64   // of a body of pushes and load test results, after decompression; 0: 5 MB
 
 	// SealSecret encrypts a webhook's secret for storage; nil: webhooks cannot be made here.
 	SealSecret func(plain []byte) ([]byte, error)
@@ -131,6 +132,9 @@ func New(c Config) *Server {
 	if c.Wall == nil {
 		// Sockets and keys age in real time whatever the data's clock says; replays never see this one.
 		c.Wall = time.Now
+	}
+	if c.MaxPushBytes <= 0 {
+		c.MaxPushBytes = maxPushBytes
 	}
 	if c.Limits == nil {
 		l := DefaultLimits()

@@ -151,7 +151,7 @@ func (s *Server) body(c *gin.Context) {
 	limit := int64(maxBodyBytes)
 	check, result := checkType, isLoadTest(r.Method, c.FullPath()) // a result file is some tool's document, bounded by its own reader
 	if s.isPush(c.FullPath()) || result {
-		limit = maxPushBytes
+		limit = s.c.MaxPushBytes
 	}
 	if result {
 		check = checkLoadTestType

@@ -77,7 +77,7 @@ func (s *Server) identifySender(c *gin.Context) (identity, *Problem) {
 	if err != nil {
 		return identity{}, problemOf(err)
 	}
-	raw, p := readBounded(c.Writer, r, maxPushBytes)
+	raw, p := readBounded(c.Writer, r, s.c.MaxPushBytes)
 	if p != nil {
 		return identity{}, p
 	}

@@ -52,6 +52,8 @@ type appOptions struct {
 	allow        []string // addresses webhooks may reach although the guard would refuse them
 	holder       string
 	public       string        // where people reach the dashboard
+	limits       *api.Limits   // of one caller; nil: the api\'s own
+	pushMB       int           // of one push; 0: the api\'s own
 	workers      int           // of the engine; 0: cores − 1
 	sweepEvery   time.Duration // of the engine; 0: its own
 	postTimeout  time.Duration // of one attempt of a webhook; 0: notify's own
@@ -106,6 +108,8 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		SealSecret:     func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 		OpenSecret:     func(sealed []byte) ([]byte, error) { return notify.Open(a.key, sealed) },
 		Senders:        db.Store,
+		Limits:         o.limits,
+		MaxPushBytes:   int64(o.pushMB) << 20,
 	}
 	if o.speed != nil {
 		conf.Live = liveSpeed(o.speed)

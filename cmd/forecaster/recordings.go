@@ -13,7 +13,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"surgecast"
-	"surgecast/notify"
 )
 
 // ensureTopic finds the topic a file names, or makes it.
@@ -31,40 +30,6 @@ func ensureTopic(ctx context.Context, db *database, slug, name string, since tim
 		return t, fmt.Errorf("topic %s: %w", t.Slug, err)
 	}
 	return have, nil
-}
-
-// addWebhook registers an endpoint named in a file or on the command line.
-func addWebhook(ctx context.Context, a *app, h siteFileHook, siteID int64) error {
-	secret := h.Secret
-	if secret == "" && h.SecretEnv != "" {
-		if secret = os.Getenv(h.SecretEnv); secret == "" {
-			return usage("webhook %s: the environment variable %s with its secret is empty", h.URL, h.SecretEnv)
-		}
-	}
-	raw := notify.NewSecret()
-	if secret != "" {
-		var err error
-		if raw, err = notify.ParseSecret(secret); err != nil {
-			return usage("webhook %s: %w", h.URL, err)
-		}
-	} else {
-		fmt.Fprintf(a.g.errOut, "webhook %s is signed with %s\n", h.URL, notify.FormatSecret(raw))
-	}
-	sealed, err := notify.Seal(a.key, raw)
-	if err != nil {
-		return fmt.Errorf("webhook %s: %w", h.URL, err)
-	}
-	w := surgecast.Webhook{
-		ID: surgecast.NewID("whk_"), AccountID: surgecast.DefaultAccount, URL: h.URL, Format: "standard", Types: h.Types,
-		Secrets: [][]byte{sealed}, CreatedAt: a.clock().UTC(),
-	}
-	if siteID != 0 {
-		w.Sites = []int64{siteID}
-	}
-	if _, err := a.db.CreateWebhook(ctx, w); err != nil {
-		return fmt.Errorf("webhook %s: %w", h.URL, err)
-	}
-	return nil
 }
 
 // allSurges reads every surge of the account.

@@ -368,7 +368,7 @@ func (c *replayCmd) prepare(ctx context.Context, p *player, r *recording) (*book
 	}
 	for _, h := range hooks {
 		// A replay that was killed here left some of them.
-		if slices.ContainsFunc(have, func(w surgecast.Webhook) bool { return w.URL == h.URL }) {
+		if slices.ContainsFunc(have, func(w surgecast.Webhook) bool { return w.URL == h.shown() && w.Format == h.format() }) {
 			continue
 		}
 		if err := addWebhook(ctx, p.app, h, b.siteID()); err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"surgecast"
+	"surgecast/api"
 	"surgecast/engine"
 	"surgecast/traffic"
 )
@@ -37,11 +38,13 @@ type serveCmd struct {
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
 	Traffic   string        `env:"SURGECAST_TRAFFIC" placeholder:"FILE" help:"YAML file that says where the sites' own traffic is read: Prometheus or access logs (docs/traffic.md)."`
 
-	KEDA kedaFlags `embed:"" prefix:"keda-"`
+	KEDA   kedaFlags  `embed:"" prefix:"keda-"`
+	Limits limitFlags `embed:"" prefix:"limit-"`
 
 	Feeds feedFlags `embed:""`
 
 	traffic []traffic.Source
+	limits  *api.Limits
 }
 
 func (c *serveCmd) Run(ctx context.Context, g *Global) error {
@@ -56,7 +59,11 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 	if err := checkPublic(c.Public); err != nil {
 		return err
 	}
-	var err error
+	limits, err := c.Limits.limits()
+	if err != nil {
+		return err
+	}
+	c.limits = limits
 	if c.traffic, err = readTrafficFile(c.Traffic, g.StateDir, pace.now); err != nil {
 		return err
 	}
@@ -97,7 +104,7 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if l != nil && keyless && !isLoopback(l) {
 		return fmt.Errorf("listening on %s needs an API key, and there is none: make one with `forecaster key create --scopes admin`, or listen on 127.0.0.1", l.Addr())
 	}
-	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow, public: c.Public})
+	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow, public: c.Public, limits: c.limits, pushMB: c.Limits.PushMB})
 	if err != nil {
 		return err
 	}

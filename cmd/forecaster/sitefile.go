@@ -59,13 +59,6 @@ type siteFileReplay struct {
 	To         time.Time `yaml:"to"`           // first minute no longer played
 }
 
-type siteFileHook struct {
-	URL       string   `yaml:"url"`
-	Secret    string   `yaml:"secret"`
-	SecretEnv string   `yaml:"secret_env"`
-	Types     []string `yaml:"types"`
-}
-
 // readSiteFile reads and checks a site file; unknown keys are mistakes, not comments.
 func readSiteFile(path string) (siteFile, error) {
 	var f siteFile
@@ -95,6 +88,11 @@ func readSiteFile(path string) (siteFile, error) {
 		}
 		if err != nil {
 			return f, fmt.Errorf("%s: topics, entry %d: %w", path, i+1, err)
+		}
+	}
+	for i, h := range f.Webhooks {
+		if err := h.check(); err != nil {
+			return f, fmt.Errorf("%s: webhooks, entry %d: %w", path, i+1, err)
 		}
 	}
 	return f, nil
