@@ -209,6 +209,10 @@ func TestPushCounts(t *testing.T) {
 	if src["source"] != "push:acme" || len(points) != 10 || points[0].(map[string]any)["raw"] != 5.0 || points[2].(map[string]any)["raw"] != nil {
 		t.Errorf("%v", src)
 	}
+	// Of the two counted minutes: (5+7)/2 raw. Too few mentions to speak of copies.
+	if r := src["recent"].(map[string]any); r["raw"] != 6.0 || m["copies_share"] != nil {
+		t.Errorf("recent %v, copies %v", r, m["copies_share"])
+	}
 }
 
 // Assets are cached for ever, pages never without asking; no page may run what is not ours.

@@ -104,6 +104,7 @@ type MentionsBody struct {
 	From      time.Time        `json:"from"`
 	To        time.Time        `json:"to"`
 	Sources   []SourceMentions `json:"sources"`
+	Copies    Number           `json:"copies_share" doc:"Of what was counted in this time, the share that is copies and suspects; null: fewer than 20 mentions"`
 }
 
 // SourceMentions is what one source said.
@@ -112,7 +113,15 @@ type SourceMentions struct {
 	Kind        string         `json:"kind"`
 	StepSeconds int            `json:"step_seconds"`
 	Simulated   bool           `json:"simulated"`
+	Recent      MentionRate    `json:"recent" doc:"Mean of the last 5 minutes that were counted; of a source with longer buckets, its last"`
 	Points      []MentionPoint `json:"points"`
+}
+
+// MentionRate is how many mentions a bucket has.
+type MentionRate struct {
+	Raw     Number `json:"raw"`
+	Organic Number `json:"organic"`
+	Authors Number `json:"authors"`
 }
 
 // MentionPoint is one bucket; null where nothing was counted, which is not zero.
@@ -236,29 +245,49 @@ func (s *Server) mentions(ctx context.Context, in *mentionsIn) (*mentionsOut, er
 	now := s.now()
 	to := now.Truncate(time.Minute)
 	from := to.Add(-time.Duration(in.Minutes) * time.Minute)
-	out := &mentionsOut{MentionsBody{Topic: t.Slug, Simulated: t.Simulated, Now: now, From: from, To: to, Sources: []SourceMentions{}}}
+	out := &mentionsOut{MentionsBody{Topic: t.Slug, Simulated: t.Simulated, Now: now, From: from, To: to, Sources: []SourceMentions{}, Copies: Number(math.NaN())}}
+	var raw, organic float64
 	for _, src := range sources {
 		buckets, err := s.c.Store.Mentions(ctx, t.ID, src.ID, from, to, false)
 		if err != nil {
 			return nil, fmt.Errorf("reading mentions of %s from %s: %w", t.Slug, src.Slug, err)
 		}
 		m := SourceMentions{Source: publicSource(src.Slug, t.AccountID), Kind: string(src.Kind), StepSeconds: src.StepSeconds, Simulated: src.Simulated, Points: make([]MentionPoint, 0, len(buckets))}
-		var counted bool
+		var counted []surgecast.MentionBucket
 		for _, b := range buckets {
 			p := MentionPoint{At: b.Minute.UTC(), Raw: Number(b.Raw), Organic: Number(b.Organic), Authors: Number(b.Authors)}
 			if b.Missing {
 				unknown := Number(math.NaN())
 				p.Raw, p.Organic, p.Authors = unknown, unknown, unknown
 			} else {
-				counted = true
+				counted = append(counted, b)
+				raw, organic = raw+b.Raw, organic+b.Organic
 			}
 			m.Points = append(m.Points, p)
 		}
-		if counted { // a source that never counted this topic is no series
+		if len(counted) > 0 { // a source that never counted this topic is no series
+			m.Recent = recentOf(counted[max(0, len(counted)-max(1, recentSeconds/max(60, src.StepSeconds))):])
 			out.Body.Sources = append(out.Body.Sources, m)
 		}
 	}
+	if raw >= leastCopied {
+		out.Body.Copies = Number(max(0, 1-organic/raw))
+	}
 	return out, nil
+}
+
+const (
+	recentSeconds = 300 // what "now" is, as a check has it
+	leastCopied   = 20  // fewer mentions tell nothing of copying
+)
+
+func recentOf(last []surgecast.MentionBucket) MentionRate {
+	var r MentionRate
+	n := Number(len(last))
+	for _, b := range last {
+		r.Raw, r.Organic, r.Authors = r.Raw+Number(b.Raw)/n, r.Organic+Number(b.Organic)/n, r.Authors+Number(b.Authors)/n
+	}
+	return r
 }
 
 func (s *Server) siteTopics(ctx context.Context, in *SitePath) (*struct{ Body List[LinkBody] }, error) {

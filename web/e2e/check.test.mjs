@@ -7,7 +7,7 @@ import { axe, bareTimes, closeBrowser, open, overflow } from "./page.mjs";
 
 after(closeBrowser);
 
-const words = { gift: "Gift", both: "Both", threat: "Threat", small: "Not noticeable", unknown: "Cannot tell", watching: "Cannot tell", nodata: "Cannot tell", old: "Gift", simulated: "Gift" };
+const words = { gift: "Gift", both: "Both", threat: "Threat", small: "Not noticeable", unlinked: "Cannot tell", unknown: "Cannot tell", watching: "Cannot tell", nodata: "Cannot tell", old: "Gift", simulated: "Gift" };
 const asked = "/check?q=nordlicht-tour&site=nordlicht";
 
 for (const [name, a] of Object.entries(answers)) {

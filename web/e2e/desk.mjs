@@ -22,6 +22,7 @@ export const answers = {
   both: about("A gift until 1,200 a minute, then a threat.", "Talk is 6 times the usual and doubling every 9 minutes. Expect about 3,000 extra requests by 20:20 (1,800–5,500 in 16 of 20 such cases). Real chance (35 %) that traffic passes 1,200 requests a minute by 20:20.", { word: "both", state: "watch", probability: 0.35 }),
   threat: about("Threat. Send nothing more before 20:20.", "Talk is 6 times the usual and doubling every 9 minutes. Expect about 3,000 extra requests by 20:20 (1,800–5,500 in 16 of 20 such cases). Likely (70 %) that traffic passes 1,200 requests a minute by 20:20.", { word: "threat", state: "alert", probability: 0.7 }),
   small: about("Not noticeable.", "Talk is as usual: about 2 mentions a minute. Very small chance (1 %) that traffic passes 1,200 requests a minute by 20:20.", { word: "not_noticeable", mentions_per_minute: 2.2, usual_mentions_per_minute: 2, times_usual: 1.1, doubling_minutes: null, probability: 0.01, linked: false, caveats: ["How many visits a mention brings is a guess from similar sites: link the topic to the site, and its own traffic will tell."] }),
+  unlinked: about("Cannot tell yet: not linked to this site.", "Talk is 6 times the usual and doubling every 9 minutes. No visit here was traced to it yet. If a mention brought what it does on similar sites: likely (75 %) that traffic passes 1,200 requests a minute by 20:20; without it, almost no chance (under 1 %).", { word: "cannot_tell", linked: false, visits_basis: "similar_sites", probability: 0.75, probability_alone: 0.004, caveats: ["How many visits a mention brings is a guess from similar sites: link the topic to the site, and its own traffic will tell."] }),
   unknown: about("Cannot tell yet.", "Nobody counts this topic here, so there is nothing to judge it by. Watch it: the first answer comes about 10 minutes later.", { word: "cannot_tell", basis: "prior", topic: "", linked: false, counted: [], mentions_per_minute: null, usual_mentions_per_minute: null, times_usual: null, doubling_minutes: null, extra_requests: { low: 0, median: 0, high: 0 } }),
   watching: about("Cannot tell yet.", "Counting since 14:20, 0 minutes; first answer at about 14:31.", { word: "cannot_tell", basis: "prior", counted: [], mentions_per_minute: null, usual_mentions_per_minute: null, times_usual: null, doubling_minutes: null }),
   nodata: about("Cannot tell: no numbers since 14:02.", "Talk is 6 times the usual and doubling every 9 minutes. What that does to the site nobody can say without its traffic.", { word: "cannot_tell", state: "cannot_tell", probability: null }),
@@ -35,7 +36,7 @@ function topicOf(slug, o = {}) {
 
 // Three feeds: one that rises, one full of copies with a hole, one that is late.
 export function mentions(kind, minutes) {
-  if (kind === "uncounted") return { topic: "nordlicht-tour", simulated: false, now: iso(now), from: iso(now - minutes * minute), to: iso(now), sources: [] };
+  if (kind === "uncounted") return { topic: "nordlicht-tour", simulated: false, now: iso(now), from: iso(now - minutes * minute), to: iso(now), sources: [], copies_share: null };
   const from = now - minutes * minute;
   const wave = (i) => 1 + Math.abs(Math.sin(i * 12.9898)) * 0.4;
   const feed = (source, level, o) => ({
@@ -48,14 +49,18 @@ export function mentions(kind, minutes) {
       return { at: iso(at), raw: Math.round(organic * o.copies), organic, authors: Math.round(organic * 0.8) };
     }).filter(Boolean),
   });
-  return {
+  const mean = (s, k) => s.points.filter((p) => p.raw !== null).slice(-5).reduce((a, p, _, all) => a + p[k] / all.length, 0);
+  const recent = (s) => ({ ...s, recent: { raw: mean(s, "raw"), organic: mean(s, "organic"), authors: mean(s, "authors") } });
+  const total = (sources, k) => sources.flatMap((s) => s.points).reduce((a, p) => a + (p[k] ?? 0), 0);
+  const told = (m) => ({ ...m, copies_share: 1 - total(m.sources, "organic") / total(m.sources, "raw") });
+  return told({
     topic: "nordlicht-tour", simulated: kind === "simulated", now: iso(now), from: iso(from), to: iso(now),
     sources: [
       feed("bluesky", 2.5, { rise: true, copies: kind === "copied" ? 3 : 1.1 }),
       feed("mastodon:example.social", 6, { copies: kind === "copied" ? 2.6 : 1.2, hole: [berlin("13:55"), berlin("14:10")] }),
       feed("hackernews", 1, { copies: 1, until: berlin("14:08") }),
-    ],
-  }; // prettier-ignore
+    ].map(recent),
+  }); // prettier-ignore
 }
 
 const health = (o) => ({

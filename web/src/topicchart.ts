@@ -1,5 +1,5 @@
 import { h, patch } from "./element";
-import { amount, type Kind, kinds, recent, type Series, type SourceMentions } from "./topicseries";
+import { amount, type Kind, kinds, type Series, type SourceMentions } from "./topicseries";
 import { clock, ticks, timeElement } from "./zone";
 
 // TopicChart is one source's talk: three lines in one hue, told apart by how they are drawn, on a scale of
@@ -74,9 +74,9 @@ export class TopicChart {
     const { series: s, source, now, zone } = v;
     const name = source.source;
     patch(this.title, name, () => [name]);
-    const organic = recent(s, "organic");
-    patch(this.rate, [organic, s.unit], () => [`${amount(organic)} ${s.unit}`]);
-    patch(this.legend, kinds.map((k) => recent(s, k)), () => kinds.map((k) => h("li", {}, swatch(k), `${names[k]} ${amount(recent(s, k))}`)));
+    const now5 = source.recent;
+    patch(this.rate, [now5.organic, s.unit], () => [`${amount(now5.organic)} ${s.unit}`]);
+    patch(this.legend, now5, () => kinds.map((k) => h("li", {}, swatch(k), `${names[k]} ${amount(now5[k])}`)));
     this.grow.textContent = v.large ? "Smaller" : "Larger";
     this.grow.setAttribute("aria-label", `${v.large ? "Smaller" : "Larger"}: ${name}`);
     this.element.classList.toggle("large", v.large);

@@ -5,7 +5,7 @@ import { Form } from "./setupform";
 import type { Page, Shell } from "./shell";
 import { simulatedChip } from "./state";
 import type { Topic } from "./topicpage";
-import { amount, type Mentions, recent, series } from "./topicseries";
+import { amount, type Mentions } from "./topicseries";
 import { slugOf, terms } from "./topicterms";
 import { instant, timeElement } from "./zone";
 
@@ -141,10 +141,7 @@ export class TopicList implements Page {
   private saying(t: Topic): string {
     const m = this.said.get(t.slug);
     if (!m) return "–";
-    const parts = (m.sources ?? []).map((s) => {
-      const x = series(s, instant(m.from), instant(m.to), instant(m.now));
-      return `${s.source} ${amount(recent(x, "organic"))}${x.unit === "an hour" ? " an hour" : ""}`;
-    });
+    const parts = (m.sources ?? []).map((s) => `${s.source} ${amount(s.recent.organic)}${s.step_seconds >= 3600 ? " an hour" : ""}`);
     return parts.length === 0 ? "not counted yet" : parts.join(" · ");
   }
 }

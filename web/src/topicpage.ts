@@ -6,7 +6,7 @@ import { act, deletion, Form } from "./setupform";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, simulatedChip } from "./state";
 import { TopicChart } from "./topicchart";
-import { copies, type Mentions, perMinute, series, timesUsual } from "./topicseries";
+import { type Mentions, perMinute, series, timesUsual } from "./topicseries";
 import { terms, typed } from "./topicterms";
 import { instant, timeElement, withTimes } from "./zone";
 
@@ -200,7 +200,7 @@ export class TopicPage implements Page {
     const w = windows[this.window];
     const [from, to] = [instant(mentions.from), instant(mentions.to)];
     const drawn = sources.map((source) => ({ source, series: series(source, from, to, now, w.every) }));
-    const share = copies(drawn.map((d) => d.series));
+    const share = mentions.copies_share;
     this.copying.hidden = share === null || share < 0.4;
     patch(this.copying, share === null ? 0 : Math.round(20 * share), () => [
       h("b", {}, "Much copying: "),

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, copies, perMinute, recent, series, type SourceMentions, timesUsual } from "./topicseries";
+import { amount, perMinute, series, type SourceMentions, timesUsual } from "./topicseries";
 
 const minute = 60_000;
 const from = Date.parse("2026-09-24T12:00:00Z");
 const iso = (i: number) => new Date(from + i * minute).toISOString();
 const source = (raw: (number | null | undefined)[], step = 60): SourceMentions => ({
-  source: "a", kind: "posts", step_seconds: step, simulated: false,
+  source: "a", kind: "posts", step_seconds: step, simulated: false, recent: { raw: null, organic: null, authors: null },
   points: raw.flatMap((r, i) => (r === undefined ? [] : [{ at: iso((i * step) / 60), raw: r, organic: r === null ? null : r / 2, authors: r === null ? null : r / 4 }])),
 }); // prettier-ignore
 
@@ -44,13 +44,6 @@ test("a source that began later says since when", () => {
   const s = series(source([undefined, undefined, undefined, 5, 6]), from, from + 5 * minute, from + 5 * minute);
   assert.equal(s.since, from + 3 * minute);
   assert.deepEqual(s.gaps, []);
-});
-
-test("recent and copies", () => {
-  const s = series(source([10, 20, null, 30, 40, 50, 60]), from, from + 7 * minute, from + 7 * minute);
-  assert.equal(recent(s, "raw"), 40);
-  assert.equal(copies([s]), 0.5);
-  assert.equal(copies([series(source([1, 2]), from, from + 2 * minute, from)]), null); // three mentions tell nothing
 });
 
 test("amounts and times are said as the sentences say them", () => {

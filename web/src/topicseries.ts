@@ -12,6 +12,7 @@ export interface SourceMentions {
   kind: string;
   step_seconds: number;
   simulated: boolean;
+  recent: Record<Kind, number | null>; // mean of the last minutes counted
   points: MentionPoint[] | null;
 }
 
@@ -22,6 +23,7 @@ export interface Mentions {
   from: string;
   to: string;
   sources: SourceMentions[] | null;
+  copies_share: number | null;
 }
 
 export const kinds = ["raw", "organic", "authors"] as const;
@@ -91,33 +93,6 @@ export function series(s: SourceMentions, from: number, to: number, now: number,
     since: Number.isFinite(first) && first >= begin + 2 * stepMS ? first : null,
     through: Number.isFinite(last) && !lost && now - last > patience ? last : null,
   };
-}
-
-// recent is the mean of the last buckets that were counted, up to five minutes of them.
-export function recent(s: Series, k: Kind): number | null {
-  const n = Math.max(1, Math.round((5 * minute) / s.stepMS));
-  const seen: number[] = [];
-  for (let i = s.at.length - 1; i >= 0 && seen.length < n; i--) {
-    const v = s.values[k][i];
-    if (v !== null && v !== undefined) seen.push(v);
-  }
-  return seen.length === 0 ? null : seen.reduce((a, b) => a + b, 0) / seen.length;
-}
-
-// copies is the share of what was counted that is copies and suspects; null when too little was counted to
-// say, or when the source cannot tell (X: organic is raw).
-export function copies(sources: Series[]): number | null {
-  let raw = 0;
-  let organic = 0;
-  for (const s of sources) {
-    s.values.raw.forEach((r, i) => {
-      const o = s.values.organic[i];
-      if (r === null || o === null || o === undefined) return;
-      raw += r;
-      organic += o;
-    });
-  }
-  return raw < 20 ? null : Math.max(0, 1 - organic / raw);
 }
 
 // amount is a count in a few characters: one decimal below ten, whole above, three digits in all.
