@@ -42,6 +42,9 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	f := t.forecast(now)
 	f.Fed = fed
 	risk.Assess(t.site, &f, now)
+	if under := t.run.Judge.Load.UnderSince; t.run.Judge.Passed.Before(under) {
+		t.run.Judge.Passed = time.Time{} // what it was for has come and gone
+	}
 	t.run.Judge.Passed = risk.HoldPassed(&f, t.run.Judge.Passed, now)
 	whole := t.key.segment == surgecast.TotalSegment // a segment is judged, but units are the site's
 	if whole {

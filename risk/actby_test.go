@@ -50,3 +50,22 @@ func TestAnAlertForTomorrowOrdersNothingToday(t *testing.T) {
 		t.Errorf("%s: %q", v.State, v.Headline)
 	}
 }
+
+// On the way down from an overload an alert speaks of what may come again, not of the deadline that was missed before.
+//
+// Fails when: the turn to alertAgain is taken out of alert.
+func TestAnAlertAfterAnOverloadSpeaksOfTheSecondTime(t *testing.T) {
+	now := on(15, 24)
+	f := forecastAt(now, surgecast.StateAlert, .3, .45, .5, .55, .6, .7, .7, .7)
+	f.Recommendation = surgecast.Recommendation{Units: 6, WouldBeUnits: 10, MaxUnits: 20}
+	facts := factsAt(now, f)
+	facts.UnderSince = on(15, 19)
+	v := Say(facts)
+	if v.Headline != "Add 4 units now: it may come again." || !strings.HasPrefix(v.Sentence, "Under capacity since 15:19. About even chance (55 %) that traffic passes 1,200 requests a minute again by 16:24: 11 in 20") {
+		t.Errorf("%q\n%q", v.Headline, v.Sentence)
+	}
+	f.Recommendation.WouldBeUnits = 6
+	if v = Say(facts); v.Headline != "Hold 6 units now: it may come again." {
+		t.Errorf("nothing to add: %q", v.Headline)
+	}
+}

@@ -169,6 +169,10 @@ func (s *sentences) watch() {
 
 func (s *sentences) alert() {
 	s.v.Visitors = visitorsCalm
+	if !s.UnderSince.IsZero() {
+		s.alertAgain()
+		return
+	}
 	by := s.fc.ActBy
 	if !by.IsZero() && !by.After(s.now) {
 		s.alertPast()
@@ -193,6 +197,19 @@ func (s *sentences) alert() {
 	if s.carries() == "" || s.costs() == "" {
 		s.v.Sentence = join(s.v.Sentence, s.driver())
 	}
+}
+
+// alertAgain is an alert on the way down: the site was over capacity and is not any more, but may be again. The
+// deadline of the first time is no news, and units still help against the second.
+func (s *sentences) alertAgain() {
+	do := s.remedy()
+	if do == "" {
+		do = "Hold " + units(s.fc.Units)
+	}
+	s.v.Headline, s.v.Overview = fitting(do+" now: it may come again.", do+" now."), do
+	s.v.Sentence = join("Under capacity since "+s.at(s.UnderSince)+".",
+		withIn20(capital(s.c.said())+" that traffic passes "+exact(s.fc.CapacityRPM)+" requests a minute again by "+s.windowEnd(), s.c), s.carries())
+	s.v.Visitors = "Back to normal since " + s.at(s.UnderSince) + ". We keep watching."
 }
 
 // remedy is what the headline tells to do: add the units the recommendation asks for; where it may ask for no more
