@@ -63,6 +63,56 @@ func TestOpenAPIIsCommitted(t *testing.T) {
 	}
 }
 
+// A default in a body's schema is put where a field is zero, so it would take the place of a false or a 0 that was
+// said: a freeze could not be lifted, and a leaked secret would sign for another day.
+// Fails when: FreezeBody's input gets `default:"true"` again.
+func TestNoDefaultTakesThePlaceOfAZeroThatWasSaid(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Default any
+					Minimum *float64
+					Exclude *float64 `json:"exclusiveMinimum"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(newTest(t).Spec(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for name, schema := range doc.Components.Schemas {
+		for field, p := range schema.Properties {
+			zero := (p.Minimum == nil || *p.Minimum <= 0) && (p.Exclude == nil || *p.Exclude < 0)
+			switch d := p.Default.(type) {
+			case bool:
+				if d {
+					t.Errorf("%s.%s: false cannot be said", name, field)
+				}
+			case float64:
+				if d != 0 && zero {
+					t.Errorf("%s.%s: 0 cannot be said, it becomes %g", name, field, d)
+				}
+			}
+		}
+	}
+
+	ts := newTest(t, keyless)
+	for _, c := range []struct{ body, says string }{{`{"frozen":true}`, `"frozen":true`}, {`{"frozen":false}`, `"frozen":false`}, {`{}`, `"frozen":true`}, {`{"frozen":false}`, `"frozen":false`}} {
+		if a := ts.ask("POST", "/v1/freeze", c.body); a.status != 200 || !strings.Contains(a.body, c.says) {
+			t.Errorf("freeze %s: %d %s", c.body, a.status, a.body)
+		}
+		if a := ts.ask("GET", "/v1/freeze", ""); !strings.Contains(a.body, c.says) {
+			t.Errorf("after freeze %s: %s", c.body, a.body)
+		}
+	}
+	ts.ask("POST", "/v1/webhooks", `{"url":"https://example.com/"}`)
+	id := ts.store.webhooks[0].ID
+	if a := ts.ask("POST", "/v1/webhooks/"+id+"/rotate", `{"keep_old_seconds":0}`); a.status != 200 || ts.store.webhooks[0].OldSecretUntil.After(ts.clock()) {
+		t.Errorf("a leaked secret signs on until %s: %d %s", ts.store.webhooks[0].OldSecretUntil, a.status, a.body)
+	}
+}
+
 func firstDifference(got, want []byte) string {
 	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
 	for i := range min(len(g), len(w)) {

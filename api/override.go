@@ -38,7 +38,7 @@ type (
 	overrideOut struct{ Body OverrideBody }
 	freezeIn    struct {
 		Body struct {
-			Frozen bool `json:"frozen" default:"true"`
+			Frozen *bool `json:"frozen" required:"false" nullable:"false" doc:"Default true"` // no default in the schema: it would take the place of a false that was said
 		}
 	}
 	freezeOut struct{ Body FreezeBody }
@@ -109,12 +109,13 @@ func (s *Server) setFreeze(ctx context.Context, in *freezeIn) (*freezeOut, error
 	if p := who.bound(); p != nil {
 		return nil, p
 	}
-	if err := s.c.Store.SetFrozen(ctx, who.account, in.Body.Frozen, who.name, s.now()); err != nil {
+	frozen := in.Body.Frozen == nil || *in.Body.Frozen
+	if err := s.c.Store.SetFrozen(ctx, who.account, frozen, who.name, s.now()); err != nil {
 		return nil, fmt.Errorf("setting the freeze: %w", err)
 	}
-	s.memory.setFrozen(who.account, in.Body.Frozen)
-	s.log.InfoContext(ctx, "freeze set", "frozen", in.Body.Frozen, "key", who.key)
-	return &freezeOut{FreezeBody{in.Body.Frozen}}, nil
+	s.memory.setFrozen(who.account, frozen)
+	s.log.InfoContext(ctx, "freeze set", "frozen", frozen, "key", who.key)
+	return &freezeOut{FreezeBody{frozen}}, nil
 }
 
 // holds reports whether a person's word counts at now.

@@ -54,7 +54,8 @@ const keepOldSeconds = 86400
 
 // WebhookRotate says how long the old secret goes on.
 type WebhookRotate struct {
-	KeepOldSeconds int `json:"keep_old_seconds" minimum:"0" maximum:"604800" default:"86400" required:"false" doc:"How long the secret before signs beside the new one; 0: not at all, for one that leaked"`
+	// No default in the schema: it would take the place of a 0 that was said.
+	KeepOldSeconds *int `json:"keep_old_seconds" minimum:"0" maximum:"604800" required:"false" nullable:"false" doc:"How long the secret before signs beside the new one; default a day; 0: not at all, for one that leaked"`
 }
 
 // DeliveryBody is one message to one endpoint.
@@ -304,8 +305,8 @@ func (s *Server) rotateWebhook(ctx context.Context, in *webhookTurnIn) (*webhook
 	}
 	var until time.Time
 	keep := keepOldSeconds
-	if in.Body != nil {
-		keep = in.Body.KeepOldSeconds
+	if in.Body != nil && in.Body.KeepOldSeconds != nil {
+		keep = *in.Body.KeepOldSeconds
 	}
 	if keep > 0 {
 		until = s.now().Add(time.Duration(keep) * time.Second)
