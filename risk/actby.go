@@ -44,7 +44,7 @@ func HoldPassed(f *surgecast.SiteForecast, passed, now time.Time) time.Time {
 	if f.LateBySeconds <= 0 {
 		return time.Time{}
 	}
-	if passed.IsZero() || f.ActBy.Before(passed) {
+	if passed.IsZero() {
 		return f.ActBy
 	}
 	f.ActBy, f.LateBySeconds = passed, max(1, int(math.Ceil(now.Sub(passed).Seconds())))
