@@ -214,7 +214,9 @@ func (c *canvas) fill(r image.Rectangle, colour color.RGBA) {
 }
 
 // area fills a closed shape.
-func (c *canvas) area(colour color.RGBA, points ...[2]float64) { c.shapes(colour, [][][2]float64{points}) }
+func (c *canvas) area(colour color.RGBA, points ...[2]float64) {
+	c.shapes(colour, [][][2]float64{points})
+}
 
 // shapes fills closed shapes, all at once; only the part of the picture they touch is looked at.
 func (c *canvas) shapes(colour color.RGBA, all [][][2]float64) {
