@@ -32,7 +32,7 @@ func TestUnknownIsNeverCalm(t *testing.T) {
 		want string
 	}{
 		{"calm", 0, ""},
-		{"alert", 18.5, "alert>cannot_tell cannot_tell>alert alert>cannot_tell"},
+		{"alert", 40, "alert>cannot_tell cannot_tell>alert alert>cannot_tell"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlace(t, withCheckout)
@@ -42,8 +42,8 @@ func TestUnknownIsNeverCalm(t *testing.T) {
 				silent := i >= 100 && i < 120 || i >= 123
 				if !silent {
 					y := quiet(9, i, 400)
-					if i > 80 {
-						y += c.rise * float64(min(i-80, 19))
+					if i > 90 {
+						y += c.rise * float64(min(i-90, 9))
 					}
 					p.visits(surgecast.TrafficMinute{Minute: minute(i), Requests: y, Complete: true},
 						surgecast.TrafficMinute{Minute: minute(i), Segment: "checkout", Requests: 20, Complete: true})

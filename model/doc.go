@@ -16,6 +16,7 @@
 //	trackers   q_j(p)   quantiles of (z − c_j)/σ, each followed online                   tracker.go
 //	mixture    w_j      weights of the experts for each group of levels                  mixture.go
 //	trend      L, T     damped trend of r, for ramps that outlast a few steps            trend.go
+//	drift      a        a young series leaves its level: weight to the last value        drift.go
 //	maxima     m_j(p)   experts on the highest value M of a window                       maxima.go
 //	stack               one probability P(M > C) of the experts on M and of past windows stack.go
 //	horizon             the curve of P(M > C) over all C, and its inverse                horizon.go, risk.go

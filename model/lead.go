@@ -9,6 +9,7 @@ type lead struct {
 	h, stride int
 	limit     float64
 	reach     float64 // of the trend
+	near      float64 // share of a drift (drift.go)
 	pace      float64 // √stride: fewer lessons, longer steps
 
 	ridges []ridge
@@ -67,6 +68,7 @@ const leadParts = 12
 
 func (s *Series) newLead(h int) lead {
 	l := lead{h: h, stride: strideOf(h, leadParts), limit: changeLimit(h, float64(s.c.StepSeconds)), reach: trendReach(h)}
+	l.near = nearness(h, float64(s.c.StepSeconds))
 	l.pace = math.Sqrt(float64(l.stride))
 	prior := priorWeights(&s.memory, h)
 	experts, groups, aWide := 1, 1, 0
@@ -120,7 +122,13 @@ func (s *Series) predict(l *lead, now float64) {
 	copy(l.a, s.scaleInputs[:])
 	l.sigma = l.scale.at(l.a)
 	l.then = then
-	s.mixed(l.q, l, l.centre, l.sigma, l.scale.slow)
+	s.mixed(l.q, l, l.centre, l.sigma, l.scale.slow, 0)
+	if l == &s.leads[0] {
+		s.drift.said = l.q[s.median]
+	}
+	if a := s.moving() * l.near; a > 0 && s.c.Full {
+		s.mixed(l.q, l, l.centre, l.sigma, l.scale.slow, a)
+	}
 	s.doubtEvents(l.q, s.unix+int64(l.h)*int64(s.c.StepSeconds))
 
 	if s.t%l.stride == 0 {
@@ -141,13 +149,13 @@ func (s *Series) predict(l *lead, now float64) {
 // mixed fills q with the quantiles of the weighted experts, shifted by the final tracker:
 //
 //	Q_p = Σ_j w_j (c_j + σ_j q_jp) + n/(n+3000) · f_p σ
-func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow float64) {
+func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow, moving float64) {
 	if !s.c.Full {
 		for i := range q {
 			q[i] = centre[0] + sigma*l.tracks[0].q[i]
 		}
 	} else {
-		s.weighed(q, l, centre, sigma, slow)
+		s.weighed(q, l, centre, sigma, slow, moving)
 	}
 	top := math.Inf(-1)
 	for i, v := range q {
@@ -157,7 +165,7 @@ func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow float
 }
 
 // weighed is the sum of mixed. What all levels of a group share is worked out once: Σ w_j c_j, and w_j σ_j.
-func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow float64) {
+func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow, moving float64) {
 	var middle [levelGroups]float64
 	var spread [levelGroups][numExperts]float64
 	for g := range l.mix {
@@ -166,6 +174,7 @@ func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow flo
 			if unconditional[j] {
 				sg = slow
 			}
+			w += moving * (movers[j] - w)
 			middle[g] += w * centre[j]
 			spread[g][j] = w * sg
 		}
@@ -219,7 +228,7 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 	a := e[n+len(l.x):]
 
 	q := s.scratch
-	s.mixed(q, l, centre, sigma, slow)
+	s.mixed(q, l, centre, sigma, slow, 0)
 	s.weigh(l, q, centre, sigma, slow, y, low)
 	for i, p := range s.levels {
 		if z < q[i] {

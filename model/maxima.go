@@ -76,7 +76,7 @@ func (s *Series) lookMaxima(w *horizon) {
 			m.centre[j] = max(c, w.centre)
 		}
 	}
-	s.maxQuantiles(m, m.q, m.centre[:], w.sigma)
+	s.maxQuantiles(m, m.q, m.centre[:], w.sigma, s.moving()*s.leads[w.last].near)
 }
 
 // at is m_j at level i.
@@ -87,13 +87,13 @@ func (m *maxima) at(j, i int, centre, sigma, ceiling float64) float64 {
 	return min(max(centre+sigma*m.tracks[j].q[i], 0), ceiling)
 }
 
-func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma float64) {
+func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma, moving float64) {
 	top := 0.
 	for i := range q {
 		v := 0.
 		w := m.mix[s.group[i]].w
 		for j, c := range centre {
-			v += w[j] * m.at(j, i, c, sigma, s.far)
+			v += (w[j] + moving*(maxMovers[j]-w[j])) * m.at(j, i, c, sigma, s.far)
 		}
 		top = max(top, v)
 		q[i] = top
@@ -104,7 +104,7 @@ func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma float64) {
 func (s *Series) learnMaxima(w *horizon, centre []float64, sigma, z float64, low bool) {
 	m := &w.max
 	q := s.scratch
-	s.maxQuantiles(m, q, centre, sigma)
+	s.maxQuantiles(m, q, centre, sigma, 0)
 	y := math.Expm1(z)
 	stride := float64(w.stride)
 	delta := 1 - stride/(6000+30*float64(w.h)+stride)

@@ -47,6 +47,7 @@ type Series struct {
 	memory   memory
 	trend    trend
 	change   change
+	drift    drift
 	recent   recent
 	leads    []lead
 	horizons []horizon
@@ -165,6 +166,7 @@ func (s *Series) take(y float64, o Obs) {
 	if o.Damp {
 		damp = .1
 	}
+	s.drift.learn(z, s.leads[0].sigma, o.Bound)
 	for i := range s.leads {
 		s.learn(&s.leads[i], y, z, o.Bound)
 	}
@@ -268,6 +270,7 @@ func (s *Series) snapshot(c *codec) {
 	s.memory.snapshot(c)
 	s.trend.snapshot(c)
 	s.change.snapshot(c)
+	s.drift.snapshot(c)
 	s.recent.snapshot(c)
 	for i := range s.leads {
 		s.leads[i].snapshot(c)

@@ -16,10 +16,11 @@ import (
 // same grids. All numbers are stored bit by bit as they are kept (float64; what waits for its truth float32), so a
 // restored series goes on exactly as if it had never stopped. The version rises with the layout; an older blob is refused with ErrSnapshotGrid, and its
 // series starts from priors. Version 1: maxima without experts (two layouts of events, not told apart); 2: all
-// in float64, talk with quantiles of its own; 3: the same layout, but quantiles that began narrower above.
+// in float64, talk with quantiles of its own; 3: the same layout, but quantiles
+// that began narrower above; 4: no drift.
 const (
 	snapshotMagic   = "SCmd"
-	snapshotVersion = 4
+	snapshotVersion = 5
 	snapshotHead    = 4 + 2 + 2 + 8 + 4
 )
 
