@@ -35,6 +35,9 @@ func Cadence(heat float64) time.Duration {
 const (
 	look     = 5 * time.Second // how often heat is looked at
 	tryMoney = 5 * time.Minute // how often an account without money is asked again
+	tryTopic = time.Minute     // how long a topic waits for which no counts came: the others have their turn
+
+	maxFaults = 3 // answers in a row that are X's own fault (5xx) end the run
 )
 
 // due is a topic that should be asked for now.
@@ -90,14 +93,14 @@ func (x *Counts) round(ctx context.Context, board ingest.Board) (time.Duration, 
 func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 	now := x.cfg.Clock()
 	var queue []due
-	alive := map[int64]bool{}
+	alive, accounts := map[int64]bool{}, map[int64]bool{}
 	named := map[permitKey]bool{}
 	for _, t := range board.Topics() {
 		p, ok := x.permits[permitKey{t.AccountID, t.Slug}]
 		if !ok {
 			continue
 		}
-		alive[t.ID], named[p.key()] = true, true
+		alive[t.ID], accounts[t.AccountID], named[p.key()] = true, true, true
 		if text := p.gate(t); text != "" {
 			warn.add(text)
 			continue
@@ -109,6 +112,9 @@ func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 			continue
 		}
 		last, before := x.asked[t.ID]
+		if !before {
+			last, before = x.stored(board, t)
+		}
 		if before && last.revision != t.Revision {
 			last, before = asked{}, false
 		}
@@ -118,8 +124,11 @@ func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 		d := due{topic: t, query: query, heat: board.Heat(t.ID)}
 		if before {
 			every := Cadence(d.heat)
-			if last.refused {
+			switch {
+			case last.refused:
 				every = time.Hour
+			case last.failed:
+				every = tryTopic
 			}
 			if d.since = now.Sub(last.at) - every; d.since < 0 {
 				continue
@@ -132,6 +141,11 @@ func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 	for id := range x.asked {
 		if !alive[id] {
 			delete(x.asked, id)
+		}
+	}
+	for account := range x.broke {
+		if !accounts[account] {
+			delete(x.broke, account) // nothing of it goes stale
 		}
 	}
 	for key, p := range x.permits {
@@ -150,13 +164,24 @@ func (x *Counts) queue(board ingest.Board, warn *warnings) []due {
 	return queue
 }
 
+// stored is what the database tells of a topic's last request, made before this process began. Its newest minute was the
+// last one settled then. Counts of other terms tell nothing.
+func (x *Counts) stored(board ingest.Board, t surgecast.Topic) (last asked, ok bool) {
+	newest := board.Newest(t.ID)
+	at := newest.Add(time.Minute + x.cfg.Settle)
+	if newest.IsZero() || at.Before(t.Since) || at.After(x.cfg.Clock()) {
+		return asked{}, false
+	}
+	return asked{at: at, revision: t.Revision}, true
+}
+
 // ask makes one request and stores what it brings. An error ends the run; what concerns one topic does not.
 func (x *Counts) ask(ctx context.Context, board ingest.Board, d due, now time.Time) error {
 	newest := board.Newest(d.topic.ID)
 	start := x.start(newest, now)
 	counts, resp, err := x.count(ctx, d.query, start) //nolint:bodyclose // the library closed it; its header is what is read
 	if err == nil {
-		x.refusals = 0
+		x.refusals, x.faults = 0, 0
 		x.asked[d.topic.ID] = asked{at: now, revision: d.topic.Revision}
 		if resp.Header.Get("x-rate-limit-remaining") == "0" {
 			x.waitFor(resp, now)
@@ -174,8 +199,10 @@ func (x *Counts) ask(ctx context.Context, board ingest.Board, d due, now time.Ti
 		}
 		return nil
 	}
+	failed := asked{at: now, revision: d.topic.Revision, failed: true} // due at once, the hottest would keep all others waiting
 	var api twitter.APIError
 	if !errors.As(err, &api) || resp == nil {
+		x.asked[d.topic.ID] = failed
 		switch {
 		case errors.Is(err, errTooLong):
 			board.Dropped("too long", 1)
@@ -198,6 +225,14 @@ func (x *Counts) ask(ctx context.Context, board ingest.Board, d due, now time.Ti
 		return fmt.Errorf("asking X: it wants money first (402, %s): add credit or raise the spending limit in X's console", api.Errors[0].Message)
 	case http.StatusForbidden:
 		return fmt.Errorf("asking X: it refuses counts to this token (403, %s): check in X's console that the app belongs to a project, has credit and may ask for recent counts", api.Errors[0].Message)
+	}
+	x.asked[d.topic.ID] = failed
+	if resp.StatusCode >= http.StatusInternalServerError {
+		if x.faults++; x.faults < maxFaults {
+			x.cfg.Logger.WarnContext(ctx, "X fails at a query", "status", resp.StatusCode, "topic", d.topic.ID)
+			return nil
+		}
+		x.faults = 0
 	}
 	return fmt.Errorf("asking X for topic %s: it answers %d, %s", d.topic.Slug, resp.StatusCode, api.Errors[0].Message)
 }

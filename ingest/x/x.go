@@ -69,6 +69,7 @@ type Counts struct {
 	mu        sync.Mutex // one Run at a time
 	notBefore time.Time  // X named it
 	refusals  int        // rate limits in a row that named no moment
+	faults    int        // answers in a row that were X's own fault
 	asked     map[int64]asked
 	broke     map[int64]time.Time // accounts without money: when to ask for some again
 	told      string              // the warning that stands
@@ -79,6 +80,7 @@ type asked struct {
 	at       time.Time
 	revision int
 	refused  bool // X does not take the query of this revision
+	failed   bool // no counts came of it
 }
 
 var _ ingest.Counter = (*Counts)(nil)

@@ -607,8 +607,8 @@ func TestRefusals(t *testing.T) {
 		{401, "Unauthorized: Bearer " + token, "check SURGECAST_X_BEARER"},
 		{402, "CreditsDepleted " + token, "add credit"},
 		{403, "client-not-enrolled " + token, "belongs to a project"},
-		{500, "oops " + token, "answers 500"},
-		{503, "", "answers 503"},
+		{500, "oops " + token, ""},
+		{503, "", ""},
 		{302, "", "answers 302"},
 		{400, "There were errors processing your request: " + token, ""},
 	} {
@@ -668,10 +668,12 @@ func TestBadAnswers(t *testing.T) {
 	if _, err := r.round(t.Context(), r.board); !errors.Is(err, errTooLong) || r.board.dropped["too long"] != 1 {
 		t.Errorf("an endless answer: %v, %v", err, r.board.dropped)
 	}
+	r.pass(tryTopic)
 	r.x.Next(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
 	if _, err := r.round(t.Context(), r.board); !errors.Is(err, errUndecodable) || r.board.dropped["undecodable"] != 1 {
 		t.Errorf("HTML: %v, %v", err, r.board.dropped)
 	}
+	r.pass(tryTopic)
 	r.x.Next(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"data":[{"start":"2012-01-15T00:00:00.000Z","end":"2012-01-15T00:01:00.000Z","tweet_count":9}],"meta":{"total_tweet_count":9}}`)
 	})
@@ -690,5 +692,90 @@ func TestBadAnswers(t *testing.T) {
 	r.goOn()
 	if len(r.x.Requests()) != n+1 || r.board.puts != 1 {
 		t.Errorf("%d requests and %d puts after the database came back", len(r.x.Requests())-n, r.board.puts)
+	}
+}
+
+// A topic at which X fails waits a minute and the others are asked; when X fails at everything, the run ends.
+// Fails when: ask does not note a topic that failed; ask ends the run at the first answer of 5xx; faults is not set
+// back by an answer.
+func TestOneFailingTopicDoesNotStarveTheOthers(t *testing.T) {
+	r := newRig(t, newBoard(touchpad, surgecast.Topic{Slug: "concert", Any: []string{"nordlicht"}}), "touchpad=product,concert=music")
+	r.board.setHeat(1, 1)
+	r.board.setHeat(2, .5)
+	asked := func(word string) (n int) {
+		for _, q := range r.x.Requests() {
+			if strings.Contains(q.Query, word) {
+				n++
+			}
+		}
+		return n
+	}
+	for range 2 * maxFaults { // the hottest fails each time, the other is answered
+		r.x.Refuse(503, "over capacity", nil)
+		r.goOn()
+		r.goOn() // not again at once
+		r.pass(2 * time.Minute)
+	}
+	if asked("touchpad") != 2*maxFaults || asked("nordlicht") != 2*maxFaults {
+		t.Errorf("asked %d times for the topic that fails, %d times for the other", asked("touchpad"), asked("nordlicht"))
+	}
+	if r.board.total(1) != 0 || len(r.board.rows[2]) == 0 {
+		t.Errorf("rows %v", r.board.rows)
+	}
+	var err error
+	for range maxFaults {
+		r.x.Refuse(500, "oops "+token, nil)
+	}
+	for n := len(r.x.Requests()); err == nil && len(r.x.Requests()) < n+maxFaults; r.pass(2 * time.Minute) {
+		_, err = r.round(t.Context(), r.board)
+	}
+	if err == nil || !strings.Contains(err.Error(), "answers 500") || strings.Contains(err.Error(), token) {
+		t.Errorf("after %d failures in a row: %v", maxFaults, err)
+	}
+}
+
+// A process that begins knows from what is stored when a topic was asked for: a cold one waits out its hour. Terms
+// that were changed while it was away are asked for at once.
+// Fails when: queue does not ask stored; stored does not look at Since.
+func TestRestartDoesNotAskEverythingAgain(t *testing.T) {
+	b := newBoard(touchpad, surgecast.Topic{Slug: "concert", Any: []string{"nordlicht"}})
+	r := newRig(t, b, "touchpad=product,concert=music")
+	r.goOn()
+	if n := len(r.x.Requests()); n != 2 {
+		t.Fatalf("%d requests at first", n)
+	}
+	again := New(r.cfg)
+	r.pass(10 * time.Minute)
+	b.topics[1].Revision, b.topics[1].Since = 2, r.clock().Add(-time.Minute)
+	if _, err := again.round(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if q := r.x.Requests(); len(q) != 3 || !strings.Contains(q[2].Query, "nordlicht") {
+		t.Errorf("%d requests after a restart, want one more: of the topic whose terms were changed", len(q)-2)
+	}
+	r.pass(50 * time.Minute)
+	if _, err := again.round(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.x.Requests()); n != 4 {
+		t.Errorf("%d requests an hour after the first, want 4", n)
+	}
+}
+
+// An account whose last topic is gone is not warned about any more.
+// Fails when: queue leaves broke as it is.
+func TestNoWarningOfAnAccountWithoutTopics(t *testing.T) {
+	b := newBoard(touchpad)
+	r := newRig(t, b, "touchpad=product")
+	b.money = 0
+	r.goOn()
+	if !strings.Contains(b.warning, "account 1") {
+		t.Fatalf("warning %q", b.warning)
+	}
+	b.topics = nil
+	r.pass(look)
+	r.goOn()
+	if strings.Contains(b.warning, "money") {
+		t.Errorf("warning %q", b.warning)
 	}
 }
