@@ -105,8 +105,10 @@ type arrival struct {
 
 func newCourse(t *testing.T, seed uint64) *course {
 	t.Helper()
-	c := &course{t: t, dir: place(t), url: storetest.URL(t), base: "http://" + freeAddress(t), rng: rand.New(rand.NewPCG(seed, 7)),
-		roles: map[string]*process{}, kills: map[string]int{}, requests: map[time.Time]int{}}
+	c := &course{
+		t: t, dir: place(t), url: storetest.URL(t), base: "http://" + freeAddress(t), rng: rand.New(rand.NewPCG(seed, 7)),
+		roles: map[string]*process{}, kills: map[string]int{}, requests: map[time.Time]int{},
+	}
 	var err error
 	if c.clock, err = os.Create(filepath.Join(c.dir, "clock")); err != nil {
 		t.Fatal(err)
@@ -186,9 +188,11 @@ func (c *course) start(name string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	args := []string{"serve", "--database-url=" + c.url, "--state-dir=" + filepath.Join(c.dir, "s"), "--roles=" + strings.TrimRight(name, "0123456789"), "--metrics=",
+	args := []string{
+		"serve", "--database-url=" + c.url, "--state-dir=" + filepath.Join(c.dir, "s"), "--roles=" + strings.TrimRight(name, "0123456789"), "--metrics=",
 		"--listen=" + strings.TrimPrefix(c.base, "http://"), "--webhook-allow=127.0.0.1/32", "--traffic=" + filepath.Join(c.dir, "traffic.yaml"),
-		"--no-bluesky", "--no-hackernews", "--no-wikimedia"}
+		"--no-bluesky", "--no-hackernews", "--no-wikimedia",
+	}
 	if c.public != "" {
 		args = append(args, "--public-url="+c.public)
 	}

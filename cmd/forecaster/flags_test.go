@@ -109,8 +109,12 @@ func freeListener(t *testing.T) string {
 // Fails when: limits does not look at NaN, or leaves the burst.
 func TestLimitFlags(t *testing.T) {
 	for _, c := range []struct{ flag, says string }{
-		{"--limit-reads=-1", "--limit-reads -1: use"}, {"--limit-writes=NaN", "--limit-writes NaN: use"}, {"--limit-pushes=1e9", "--limit-pushes 1e+09: use"},
-		{"--limit-public=+Inf", "--limit-public +Inf: use"}, {"--limit-push-mb=0", "use 1 to 64"}, {"--limit-push-mb=65", "use 1 to 64"},
+		{"--limit-reads=-1", "--limit-reads -1: use"},
+		{"--limit-writes=NaN", "--limit-writes NaN: use"},
+		{"--limit-pushes=1e9", "--limit-pushes 1e+09: use"},
+		{"--limit-public=+Inf", "--limit-public +Inf: use"},
+		{"--limit-push-mb=0", "use 1 to 64"},
+		{"--limit-push-mb=65", "use 1 to 64"},
 	} {
 		var out, errOut bytes.Buffer
 		if code := run(t.Context(), []string{"serve", "--state-dir=" + filepath.Join(t.TempDir(), "s"), c.flag}, &out, &errOut); code != exitWrongUse || !strings.Contains(errOut.String(), c.says) {
