@@ -83,4 +83,5 @@ type MentionBucket struct {
 	Organic  float64
 	Authors  float64
 	Missing  bool
+	Late     bool // of a topic's past: nobody counted it when it happened, it was read afterwards
 }

@@ -119,7 +119,7 @@ func hearTopic(ctx context.Context, st CheckStore, topic surgecast.Topic, now ti
 			continue
 		}
 		a.Counted[len(a.Counted)-1].Summed = headline(src)
-		from := latest(f.First, topic.Since, end.Add(-checkHistory*time.Minute)).Truncate(time.Minute)
+		from := latest(f.First, ofItsTerms(topic), end.Add(-checkHistory*time.Minute)).Truncate(time.Minute)
 		bs, err := st.Mentions(ctx, topic.ID, src.ID, from, end, true)
 		if err != nil {
 			return s, fmt.Errorf("reading mentions of %s: %w", topic.Slug, err)
@@ -127,6 +127,15 @@ func hearTopic(ctx context.Context, st CheckStore, topic surgecast.Topic, now ti
 		s.add(src, fill(bs, time.Time{}, time.Minute))
 	}
 	return s, nil
+}
+
+// ofItsTerms is since when a topic's counts are of the terms it has now: zero when it never had others. Its past,
+// read after it was made, is of the first.
+func ofItsTerms(t surgecast.Topic) time.Time {
+	if t.Revision <= 1 {
+		return time.Time{}
+	}
+	return t.Since
 }
 
 // add steps one source's minutes and adds what it says.

@@ -119,6 +119,7 @@ type Engine struct {
 	heard      []surgecast.Heard               // by topic and source
 	heardMark  string
 	closed     map[int64]closing // by source
+	anew       int64             // buckets of topics that start anew, which this sweep may still step through
 	tracks     map[trackKey]*track
 	talks      map[talkKey]*talk
 	turn       int64                               // of topics' snapshots: the last one that was made

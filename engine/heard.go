@@ -165,7 +165,7 @@ func (e *Engine) talkOf(ctx context.Context, sites []int64, from []time.Time, no
 			out[p.site] = said
 		}
 		for _, b := range bs {
-			if b.Missing {
+			if b.Missing || b.Late { // a site's minute was stepped without it, and a replay steps it so again
 				continue
 			}
 			k := b.Minute.Unix()

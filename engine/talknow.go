@@ -33,7 +33,7 @@ func TalkNow(ctx context.Context, st CheckStore, topic surgecast.Topic, now time
 			if src.ID != f.SourceID || !headline(src) || f.Last.IsZero() || now.Sub(end) > max(checkFresh, 2*step) {
 				continue
 			}
-			from := latest(f.First, topic.Since, end.AddDate(0, 0, -talkNowDays))
+			from := latest(f.First, ofItsTerms(topic), end.AddDate(0, 0, -talkNowDays))
 			bs, err := st.Mentions(ctx, topic.ID, src.ID, from, end, true)
 			if err != nil {
 				return out, fmt.Errorf("reading mentions of %s: %w", topic.Slug, err)

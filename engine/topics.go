@@ -30,6 +30,7 @@ type voice struct {
 	step     int64 // seconds
 	headline bool  // its counts open a topic's surge
 	origin   int64 // start of the last bucket stepped; 0: none
+	first    int64 // where the series began when its model did; 0: not known
 	series   model.Topic
 	alarm    model.Alarm
 	usual    float64 // usual mentions of the last bucket, as known before it came
@@ -182,6 +183,7 @@ func (e *Engine) due(t *talk, v *voice, h surgecast.Heard, last int64) bool {
 // sweepTopics steps the series of topics that have moved on.
 func (e *Engine) sweepTopics(ctx context.Context, now time.Time) ([]outcome, error) {
 	var work []stretch
+	e.anew = anewAtOnce
 	for i := 0; i < len(e.heard); {
 		id, first := e.heard[i].TopicID, i
 		for ; i < len(e.heard) && e.heard[i].TopicID == id; i++ {
@@ -235,7 +237,12 @@ func (e *Engine) sweepTopics(ctx context.Context, now time.Time) ([]outcome, err
 	return out, nil
 }
 
-// unheard are the buckets of a topic that have become known since it was last stepped.
+// anewAtOnce bounds how many buckets of topics that start anew one sweep steps through, a second's work: the
+// past of a thousand new topics arrives in one piece. Who has to wait starts with a later sweep.
+const anewAtOnce = 100_000
+
+// unheard are the buckets of a topic that have become known since it was last stepped: those after it, and all of
+// them when its past was read further back meanwhile. Its model then starts anew; its episode goes on.
 func (e *Engine) unheard(ctx context.Context, id int64, heard []surgecast.Heard, now time.Time) ([]stretch, error) {
 	t := e.talks[talkKey(id)]
 	var out []stretch
@@ -263,6 +270,14 @@ func (e *Engine) unheard(ctx context.Context, id int64, heard []surgecast.Heard,
 			}
 			v = t.voice(h.SourceID)
 		}
+		begin := unixTime(last).AddDate(0, 0, -e.cfg.HistoryDays).Unix()
+		if v != nil && v.first == 0 {
+			v.first = h.First
+		}
+		if v != nil && src.Mode == surgecast.Increments && h.First < v.first && v.first > begin && e.anew > 0 {
+			*v = newVoice(src)
+			e.anew -= (last - max(h.First, begin)) / step
+		}
 		if !e.due(t, v, h, last) {
 			continue
 		}
@@ -271,8 +286,8 @@ func (e *Engine) unheard(ctx context.Context, id int64, heard []surgecast.Heard,
 		}
 		from := v.origin + step
 		if v.origin == 0 {
-			from = h.First
-			if begin := time.Unix(last, 0).UTC().AddDate(0, 0, -e.cfg.HistoryDays).Unix(); from < begin { // on the source's own grid
+			from, v.first = h.First, h.First
+			if from < begin { // on the source's own grid
 				from += (begin - from) / step * step
 			}
 		}
@@ -294,7 +309,8 @@ func (e *Engine) hear(t *talk, buckets []surgecast.MentionBucket, now time.Time)
 	})
 	for i := 0; i < len(buckets); {
 		at, spoke := buckets[i].Minute, false
-		alert := t.run.Machine.State == surgecast.StateAlert
+		// What was before the alert is no part of it: a model that starts anew learns from it in full.
+		alert := t.run.Machine.State == surgecast.StateAlert && !at.Before(t.run.Machine.AlertAt)
 		for ; i < len(buckets) && buckets[i].Minute.Equal(at); i++ {
 			v := t.voice(buckets[i].SourceID)
 			v.take(buckets[i], alert)

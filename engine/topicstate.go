@@ -24,11 +24,11 @@ import (
 // episode has moved is stored under "topic:id" at once, in the same form; the newer of the two counts.
 //
 //	magic "SCtk" · version uint16 · length uint32 · CRC-32C of what follows · topics, deflated
-//	a topic: id · n voices · (source · step · origin · usual · level · severe · rang · alarm · model)ⁿ · episode
+//	a topic: id · n voices · (source · step · origin · rang · first · usual · level · severe · alarm · model)ⁿ · episode
 const (
 	topicGroups  = 60
 	talkMagic    = "SCtk"
-	talkVersion  = 1
+	talkVersion  = 2 // 1 does not say where a series began
 	talkHead     = 4 + 2 + 4 + 4
 	episodeQuiet = 0 // only At and Since differ from a new machine's
 	episodeJSON  = 1
@@ -150,7 +150,7 @@ func (t *talk) append(b []byte) ([]byte, error) {
 	b = binary.AppendVarint(b, int64(len(t.voices)))
 	for i := range t.voices {
 		v := &t.voices[i]
-		for _, x := range []int64{v.source, v.step, v.origin, v.rang} {
+		for _, x := range []int64{v.source, v.step, v.origin, v.rang, v.first} {
 			b = binary.AppendVarint(b, x)
 		}
 		for _, x := range []float64{v.usual, v.level, v.severe} {
@@ -200,14 +200,15 @@ func (e *Engine) unpackTalks(blob []byte) ([]*talk, error) {
 		binary.LittleEndian.Uint32(blob[10:]) != crc32.Checksum(blob[talkHead:], castagnoli) {
 		return nil, errTalkDamaged
 	}
-	if v := binary.LittleEndian.Uint16(blob[4:]); v != talkVersion {
-		return nil, fmt.Errorf("version %d of a snapshot of topics: %w", v, errTalkDamaged)
+	version := binary.LittleEndian.Uint16(blob[4:])
+	if version < 1 || version > talkVersion {
+		return nil, fmt.Errorf("version %d of a snapshot of topics: %w", version, errTalkDamaged)
 	}
 	raw, err := inflate(blob[talkHead:])
 	if err != nil {
 		return nil, fmt.Errorf("unpacking topics: %w", err)
 	}
-	r := talkReader{b: raw}
+	r := talkReader{b: raw, version: version}
 	var out []*talk
 	for len(r.b) > 0 && r.err == nil {
 		out = append(out, r.talk(e.sources))
@@ -220,8 +221,9 @@ func (e *Engine) unpackTalks(blob []byte) ([]*talk, error) {
 
 // talkReader walks over unpacked topics; after the first error it reads zeros.
 type talkReader struct {
-	b   []byte
-	err error
+	b       []byte
+	version uint16
+	err     error
 }
 
 func (r *talkReader) whole() int64 {
@@ -254,7 +256,11 @@ func (r *talkReader) num() float64 {
 func (r *talkReader) talk(sources map[int64]surgecast.Source) *talk {
 	t := &talk{id: r.whole()}
 	for n := r.whole(); n > 0 && r.err == nil; n-- {
-		v := voice{source: r.whole(), step: r.whole(), origin: r.whole(), rang: r.whole(), usual: r.num(), level: r.num(), severe: r.num()}
+		v := voice{source: r.whole(), step: r.whole(), origin: r.whole(), rang: r.whole()}
+		if r.version > 1 {
+			v.first = r.whole()
+		}
+		v.usual, v.level, v.severe = r.num(), r.num(), r.num()
 		alarm := r.bytes(r.whole())
 		if r.err != nil || v.step <= 0 {
 			r.err = errors.Join(r.err, errTalkDamaged)

@@ -25,7 +25,8 @@ const mentionsSQL = `
 
 // Mentions is a topic's series in one source, one bucket after the other in [from, to), gaps resolved.
 // asFirst gives what was published first instead of the corrected counts; organic and authors, of which
-// only the present value is kept, are scaled along with raw.
+// only the present value is kept, are scaled along with raw. A minute of a topic's past was published first when
+// it was read: it is given as it is, and said to be late.
 func (s *Store) Mentions(ctx context.Context, topicID, sourceID int64, from, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error) {
 	return s.mentions(ctx, []int64{topicID}, []int64{sourceID}, []time.Time{from}, to, asFirst)
 }
@@ -70,9 +71,14 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 			if !p.Since.IsZero() && p.Since.Before(since) {
 				since = p.Since
 			}
+			present := p.ReadUntil // since when its minutes were counted as they came
+			if made := counted[topicIDs[i]].Truncate(f.step); known && made.After(present) {
+				present = made
+			}
 			for at := from[i].UTC(); at.Before(to); at = at.Add(f.step) {
 				heard := f.healthy[at.Unix()] && known && !at.Before(since) || readBack(p, at)
-				out = append(out, surgecast.MentionBucket{TopicID: topicIDs[i], SourceID: sourceIDs[i], Minute: at, Missing: !heard})
+				late := !p.Since.IsZero() && !at.Before(p.Since) && at.Before(present)
+				out = append(out, surgecast.MentionBucket{TopicID: topicIDs[i], SourceID: sourceIDs[i], Minute: at, Missing: !heard, Late: late})
 			}
 			starts[i+1] = len(out)
 		}
@@ -87,12 +93,13 @@ func (s *Store) mentions(ctx context.Context, topicIDs, sourceIDs []int64, from 
 			if at >= starts[i+1] {
 				return nil
 			}
-			if asFirst && first != nil && raw > 0 {
-				organic, authors, raw = organic**first/raw, authors**first/raw, *first
-			} else if asFirst && first != nil {
+			b := &out[at]
+			if asFirst && first != nil && !b.Late {
+				if raw > 0 {
+					organic, authors = organic**first/raw, authors**first/raw
+				}
 				raw = *first
 			}
-			b := &out[at]
 			b.Raw += raw
 			b.Organic += organic
 			b.Authors += authors
@@ -183,6 +190,10 @@ func readBack(p surgecast.TopicPast, at time.Time) bool {
 	return !at.Before(p.Since) && at.Before(p.ReadUntil)
 }
 
+// firstSQL is where a series begins. That of a topic whose past was read back begins there, with the silence
+// before its first mention: that is known.
+const firstSQL = `CASE WHEN p.read_until IS NULL THEN m.first_minute ELSE LEAST(m.first_minute, date_trunc('minute', p.since)) END`
+
 // A stream's minute is complete when the stream closed it, not when its first row came. Absolute counts
 // are complete as they come; a source that also closes its minutes may reach further with zeros.
 const (
@@ -190,10 +201,11 @@ const (
 	WITH s AS MATERIALIZED (
 		SELECT id, mode, (SELECT max(minute) FROM source_minute WHERE source_id = source.id) AS closed FROM source
 	)
-	SELECT m.topic_id, m.source_id, m.first_minute,
+	SELECT m.topic_id, m.source_id, ` + firstSQL + `,
 		CASE WHEN s.mode = 'increments' THEN s.closed ELSE GREATEST(m.last_minute, s.closed) END
 	FROM   mention_series m
 	JOIN   s ON s.id = m.source_id
+	LEFT   JOIN topic_past p ON p.topic_id = m.topic_id AND p.source_id = m.source_id
 	WHERE  (s.mode = 'absolute' OR s.closed >= m.first_minute)`
 	mentionFrontiersSQL = frontierSQL + ` ORDER BY 1, 2`
 	topicFrontiersSQL   = frontierSQL + ` AND m.topic_id = $1 ORDER BY 1, 2`

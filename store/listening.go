@@ -32,10 +32,11 @@ const heardSQL = `
 	WITH s AS MATERIALIZED (
 		SELECT id, mode, (SELECT max(minute) FROM source_minute WHERE source_id = source.id) AS closed FROM source
 	)
-	SELECT m.topic_id, m.source_id, extract(epoch FROM m.first_minute)::bigint, extract(epoch FROM m.last_minute)::bigint,
+	SELECT m.topic_id, m.source_id, extract(epoch FROM ` + firstSQL + `)::bigint, extract(epoch FROM m.last_minute)::bigint,
 		extract(epoch FROM CASE WHEN s.mode = 'increments' THEN s.closed ELSE GREATEST(m.last_minute, s.closed) END)::bigint
 	FROM   mention_series m
 	JOIN   s ON s.id = m.source_id
+	LEFT   JOIN topic_past p ON p.topic_id = m.topic_id AND p.source_id = m.source_id
 	WHERE  (s.mode = 'absolute' OR s.closed >= m.first_minute)
 	AND    (m.topic_id % $1 = ANY ($2) OR EXISTS (SELECT FROM site_topic l WHERE l.topic_id = m.topic_id))
 	ORDER  BY 1, 2`

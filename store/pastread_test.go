@@ -1,0 +1,75 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"surgecast"
+)
+
+// A topic made at :30 is counted from the memory of the feed, from :20 on, and its past is read back to :05. Who
+// reads what was published first gets the past as it was read, marked late, and not the zeros that stand for it in
+// closed minutes; the series begins where the past does, with the silence before the first mention.
+//
+// Fails when: mentions takes first_n of a late minute, Late is not said, or firstSQL is first_minute.
+func TestPastAsFirstPublished(t *testing.T) {
+	s, _ := open(t)
+	ctx := t.Context()
+	stream := must[surgecast.Source](t)(s.EnsureSource(ctx, aSource("bluesky", surgecast.Increments)))
+	topic := must[surgecast.Topic](t)(s.CreateTopic(ctx, aTopic(surgecast.DefaultAccount, "tour", minute(30).Add(20*time.Second))))
+	l := lease(t, s, "source/bluesky")
+	ok(t, s.MarkSourceMinutes(ctx, stream.ID, minute(10), minute(30), true, minute(30))) // not listening before
+	ok(t, s.CommitStream(ctx, l, surgecast.StreamCounts{
+		SourceID: stream.ID, To: "a", Begun: []surgecast.TopicPast{{TopicID: topic.ID, Since: minute(20), BackTo: minute(5)}},
+		Rows: []surgecast.MentionMinute{mention(topic.ID, stream.ID, minute(25), 4), mention(topic.ID, stream.ID, minute(30), 6)},
+	}, minute(31)))
+	ok(t, s.MarkSourceMinutes(ctx, stream.ID, minute(30), minute(32), true, minute(32)))
+	// One more for :30, after it was closed: that one was not known first.
+	ok(t, s.AddMentions(ctx, l, stream.ID, "a", "b", []surgecast.MentionMinute{mention(topic.ID, stream.ID, minute(30), 1)}, minute(32)))
+
+	type bucket struct {
+		Raw     float64
+		Missing bool
+		Late    bool
+	}
+	want := func(raw float64, late bool) bucket { return bucket{raw, false, late} }
+	check := func(what string, expected map[int]bucket) {
+		t.Helper()
+		got := map[int]bucket{}
+		bs := must[[]surgecast.MentionBucket](t)(s.Mentions(ctx, topic.ID, stream.ID, minute(0), minute(32), true))
+		for i := range expected {
+			got[i] = bucket{bs[i].Raw, bs[i].Missing, bs[i].Late}
+			if got[i].Raw > 0 && bs[i].Organic != got[i].Raw/2 {
+				t.Errorf("%s: organic of minute %d is %v, want half of %v", what, i, bs[i].Organic, got[i].Raw)
+			}
+		}
+		if d := cmp.Diff(expected, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", what, d)
+		}
+	}
+	first := func() int64 {
+		hs := must[[]surgecast.Heard](t)(s.Heard(ctx, []int64{0}, 1))
+		fs := must[[]surgecast.Frontier](t)(s.TopicFrontiers(ctx, topic.ID))
+		if len(hs) != 1 || len(fs) != 1 || fs[0].First.Unix() != hs[0].First {
+			t.Fatalf("heard %+v, frontiers %+v", hs, fs)
+		}
+		return hs[0].First
+	}
+	check("from memory", map[int]bucket{19: {Missing: true}, 20: want(0, true), 25: want(4, true), 30: want(6, false), 31: want(0, false)})
+	if got := first(); got != minute(25).Unix() {
+		t.Errorf("before anything was read back the series begins at %d, want its first count at %d", got, minute(25).Unix())
+	}
+
+	ok(t, s.AddPastRead(ctx, l, surgecast.PastRead{
+		SourceID: stream.ID, Topics: []surgecast.PastMoved{{TopicID: topic.ID, From: minute(20), To: minute(5), Done: true}},
+		Rows: []surgecast.MentionMinute{mention(topic.ID, stream.ID, minute(7), 3), mention(topic.ID, stream.ID, minute(15), 2)},
+	}, minute(33)))
+	check("read back", map[int]bucket{
+		4: {Missing: true}, 5: want(0, true), 7: want(3, true), 15: want(2, true), 20: want(0, true), 25: want(4, true), 30: want(6, false), 31: want(0, false),
+	})
+	if got := first(); got != minute(5).Unix() {
+		t.Errorf("the series begins at %d, want where its past does, at %d", got, minute(5).Unix())
+	}
+}
