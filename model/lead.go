@@ -79,7 +79,7 @@ func (s *Series) newLead(h int) lead {
 	}
 	l.scale = newScale(s.c.Full)
 	for range experts {
-		l.tracks = append(l.tracks, newTracker(s.normal, 1.2, .1))
+		l.tracks = append(l.tracks, newTracker(s.normal, 1.2, .05))
 	}
 	if s.c.Full {
 		for range groups {
