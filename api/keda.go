@@ -251,9 +251,11 @@ func (k *keda) ask(ctx context.Context, t kedaTrigger, ref *externalscaler.Scale
 		return 0, err
 	}
 	ctx = withCaller(ctx, who)
+	starting := !k.loaded.Load() // before the copy is made
 	st, ok := k.memory.of(who.account, t.site)
+	st.starting = starting
 	switch {
-	case !ok && !k.loaded.Load():
+	case !ok && starting:
 		return 0, status.Error(codes.Unavailable, "the memory is not filled from the database yet")
 	case !ok || !who.sees(st.site.ID):
 		return 0, status.Errorf(codes.NotFound, "no site %q", t.site)

@@ -38,6 +38,7 @@ type standing struct {
 	surge    *surgecast.Surge      // open overload or failure of the site
 	marks    []surgecast.SurgeMark // of that surge, oldest first
 	spark    []float64             // median demand of the next 24 hours, one an hour
+	starting bool                  // the memory was still being filled when this copy was made
 }
 
 // total is the site's newest forecast, nil before the first.

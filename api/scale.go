@@ -98,6 +98,7 @@ func (s *Server) scale(ctx context.Context, in *scaleIn) (*scaleOut, error) {
 // because of it:
 //
 //	a person's override                      that, whatever else is known
+//	forecasts not loaded yet after a start   503
 //	no recommendation that rests on traffic  503
 //	older than 15 minutes                    503
 //	older than 120 s, or newer ones blind    the last units unchanged, stale
@@ -135,6 +136,8 @@ func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
 	}
 	latest := st.total()
 	switch {
+	case f == nil && latest == nil && st.starting:
+		return b, noNumber(codeNoForecast, "starting; forecasts are being loaded", "Ask again in some seconds; if this stays, check the database: /readyz.").with("Retry-After", "5")
 	case f == nil && latest == nil:
 		return b, noNumber(codeNoForecast, "there is no forecast of this site yet", "Push its traffic; the first forecast follows within a minute.")
 	case f == nil || now.Sub(f.IssuedAt) > holdFor:

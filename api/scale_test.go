@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/status"
+
 	"surgecast"
 )
 
@@ -317,4 +319,28 @@ func TestDecisionLog(t *testing.T) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("logged %v, want %v", got, want)
 	}
+}
+
+// A process that has just started does not say that there is no forecast while it still reads them: it says so, and
+// when to ask again. The code stays the one clients wait for.
+// Fails when: standing does not set starting.
+func TestScaleWhileStarting(t *testing.T) {
+	ts := newTest(t, keyless)
+	ts.site(1, "nordlicht")
+	ask := func(detail, retry string) {
+		t.Helper()
+		a := ts.ask("GET", "/v1/sites/nordlicht/scale", "")
+		if p := a.json(t); a.status != 503 || p["code"] != codeNoForecast || p["detail"] != detail || a.header.Get("Retry-After") != retry {
+			t.Errorf("%d, Retry-After %q, %s: want 503, %s, %q", a.status, a.header.Get("Retry-After"), a.body, retry, detail)
+		}
+		k := ts.keda(t, nil, nil)
+		if _, err := k.IsActive(wait(t), trigger()); !strings.Contains(status.Convert(err).Message(), detail) {
+			t.Errorf("gRPC: %v, want %q", err, detail)
+		}
+	}
+	ask("starting; forecasts are being loaded", "5")
+	if err := ts.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask("there is no forecast of this site yet", "30")
 }

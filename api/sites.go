@@ -206,6 +206,7 @@ func (s *Server) site(ctx context.Context, slug string) (surgecast.Site, error) 
 // moment ago is looked up once.
 func (s *Server) standing(ctx context.Context, slug string) (standing, error) {
 	who := caller(ctx)
+	starting := !s.loaded.Load() // before the copy is made
 	st, ok := s.memory.of(who.account, slug)
 	if !ok {
 		site, err := s.site(ctx, slug)
@@ -218,6 +219,7 @@ func (s *Server) standing(ctx context.Context, slug string) (standing, error) {
 	if !who.sees(st.site.ID) {
 		return standing{}, notFound("site", slug)
 	}
+	st.starting = starting
 	return st, nil
 }
 
