@@ -47,6 +47,7 @@ type Evidence struct {
 	Risk             float64 // risk(lead + dwell), the chance a decision taken now can still change; NaN: unknown
 	RiskWatch        float64 // risk over the ranking window of 6 hours; NaN: unknown
 	Late             bool    // act-by is past
+	Due              bool    // act-by is past, or will be before two more minutes are judged
 
 	DemandRPM   float64 // Z, mean of the last sustain minutes
 	CapacityRPM float64 // 0: unknown
@@ -96,11 +97,12 @@ const (
 // in 2 of 3 minutes → over_capacity. Otherwise
 //
 //	calm, learning → watch      risk(6 h) ≥ watch in 2 of 3 minutes
-//	calm … watch → alert        risk(L+D) ≥ p_hi or act-by past in 2 of 3 minutes;
+//	calm … watch → alert        risk(L+D) ≥ p_hi or act-by due (past, or past before the vote is) in 2 of 3 minutes;
 //	                            or risk > 1 − (1−p_hi)/5, or a minute beyond .9999, at once
 //	watch → calm                risk(6 h) < watch/2 for 15 minutes
 //	alert → recovery            risk < p_hi/3 for 15 minutes and demand < 60 % of capacity, or for 60 minutes at any demand
-//	                            under capacity; not before 10 minutes of alert
+//	                            under capacity; after an overload risk < p_hi for 15 minutes under capacity. In every
+//	                            case act-by is not past, and not before 10 minutes of alert
 //	over_capacity → recovery    under capacity for 5 minutes (→ alert while risk ≥ p_hi)
 //	recovery → alert            as above, and risk ≥ 1.5 × the risk at which the last alert ended
 //	recovery → calm             after 90 minutes under capacity (30 when it stayed under) and 30 of recovery, risk < p_hi/3
@@ -181,7 +183,7 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 	low := high / 3
 	watch := min(WatchProbability, high/2)
 
-	m.High = vote(m.High, in.Risk >= high || in.Late)
+	m.High = vote(m.High, in.Risk >= high || in.Late || in.Due)
 	m.Ready = vote(m.Ready, in.RiskWatch >= watch)
 	m.Full = vote(m.Full, in.Saturated && in.DemandRPM >= overShare*in.CapacityRPM)
 
@@ -215,7 +217,13 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 			m.QuietFrom = in.At
 		}
 		long := quiet && in.At.Sub(m.QuietFrom) >= quietAfter
-		if (m.held(quiet && in.DemandRPM < downShare*in.CapacityRPM, in) || long) && in.At.Sub(m.Since) >= leastAlert {
+		down := quiet && in.DemandRPM < downShare*in.CapacityRPM
+		if !m.UnderSince.IsZero() {
+			// The overload it warned of is over; what may still come is what a recovery watches for. A risk that
+			// trembles about p_hi begins the 15 minutes anew, and Mark keeps a recovery from ending on the same risk.
+			down = !(in.Risk >= high) && !in.Late
+		}
+		if (m.held(down, in) || long) && in.At.Sub(m.Since) >= leastAlert {
 			m.Mark = in.Risk
 			return surgecast.StateRecovery
 		}

@@ -79,6 +79,9 @@ func TestMachine(t *testing.T) {
 		{"one extreme minute", minutes(0, .85), "14:01 alert"},
 		{"almost extreme", minutes(0, .83, 0, 0), ""},
 		{"act-by past is alert", []minute{{risk: .05, demand: 600, more: func(e *Evidence) { e.Late = true }}, {risk: .05, demand: 600, more: func(e *Evidence) { e.Late = true }}}, "14:01 alert"},
+		// Decide by 14:02 at a chance under p_hi: the second vote, 14:01, comes while there is time.
+		// Fails when: judge does not count Due.
+		{"act-by due is alert before it is past", many(2, minute{risk: .12, demand: 600, more: func(e *Evidence) { e.Due = true }}), "14:01 alert"},
 		{"an impossible minute", []minute{{risk: .01, demand: 600}, {risk: .01, demand: 700, more: func(e *Evidence) { e.Tail = .99995 }}}, "14:01 alert"},
 		{"impossible, but tiny", []minute{{risk: .01, demand: 1}, {risk: .01, demand: 90, more: func(e *Evidence) { e.Tail = .99995 }}}, ""},
 		{"merely unusual", []minute{{risk: .01, demand: 600}, {risk: .01, demand: 700, more: func(e *Evidence) { e.Tail = .999 }}}, ""},
@@ -102,6 +105,23 @@ func TestMachine(t *testing.T) {
 		{
 			"a dip is not recovery", script(many(2, minute{risk: .9, demand: 1300}), many(4, minute{risk: .01, demand: 1100}), many(2, minute{risk: .9, demand: 1300})),
 			"14:00 over_capacity",
+		},
+		// Alert 14:07 after the overload; under .20 from 14:12, so recovery 15 minutes later, 14:27, at 75 % of capacity.
+		// Fails when: down asks for p_hi/3 after an overload too.
+		{
+			"over, alert, merely possible", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .5, demand: 1100}), many(30, minute{risk: .15, demand: 900})),
+			"14:00 over_capacity, 14:07 alert, 14:27 recovery",
+		},
+		{
+			"over, alert, trembling about p_hi", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .5, demand: 1100}),
+				many(14, minute{risk: .19, demand: 900}), minutes(.21), many(14, minute{risk: .19, demand: 900}), minutes(.21)),
+			"14:00 over_capacity, 14:07 alert",
+		},
+		// Mark .15: a new alert needs .225 besides the two votes over .20.
+		{
+			"recovery does not flap", script(many(2, minute{risk: .9, demand: 1300}), many(10, minute{risk: .5, demand: 1100}),
+				many(20, minute{risk: .15, demand: 900}), many(10, minute{risk: .22, demand: 900}), many(2, minute{risk: .3, demand: 900})),
+			"14:00 over_capacity, 14:07 alert, 14:27 recovery, 14:42 alert",
 		},
 		// Alert 14:01; low from 14:02, so 15 minutes later, 14:17; recovery ends 30 minutes on.
 		{

@@ -14,6 +14,10 @@ const (
 	StaleAfter  = 3 * time.Minute
 )
 
+// dueWithin is how long before its act-by an alert votes for itself: two votes are needed, a minute apart, and the
+// second must still find the act-by ahead.
+const dueWithin = 2 * time.Minute
+
 // Observe reads the machine's evidence for a site from its assessed forecast: the risk in the window a decision
 // taken now can still change (lead + dwell), that of the ranking window, demand against capacity, and whether
 // act-by is past. lastMinute is the site's last complete minute, daysOfHistory how long it has been counted. The
@@ -37,6 +41,7 @@ func Observe(site surgecast.Site, f *surgecast.SiteForecast, now, lastMinute tim
 		e.Risk = At(f.HorizonMinutes, f.Risk, window)
 		e.RiskWatch = At(f.HorizonMinutes, f.Risk, RankingMinutes)
 		e.Late = f.LateBySeconds > 0
+		e.Due = e.Late || !f.ActBy.IsZero() && f.ActBy.Sub(now) < dueWithin
 	}
 	return e
 }
