@@ -92,8 +92,8 @@ type Config struct {
 	// signed pushes are not taken.
 	Senders    PushSenders
 	OpenSecret func(sealed []byte) ([]byte, error)
-	// CheckWebhookURL refuses an address before it is stored; the guard at dial time decides again. nil: syntax only.
-	CheckWebhookURL func(url string) error
+	// CheckWebhookURL refuses an address, as a FieldError, before it is stored; the guard at dial time decides again. nil: syntax only.
+	CheckWebhookURL func(ctx context.Context, url string) error
 }
 
 // Server is the HTTP side of the service. New starts nothing; Run keeps the memory fresh and Serve

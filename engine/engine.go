@@ -68,6 +68,7 @@ type Config struct {
 	Every         time.Duration // how often Run sweeps; 2 s
 	ReloadEvery   time.Duration // how often sites and topics are read again, by Clock; 10 s
 	SnapshotEvery time.Duration // how often a series' model is stored, by Clock; 10 min
+	LeaseTTL      time.Duration // when others take over what a killed engine held, by Wall; renewed after 3/10 of it; 10 s
 	HistoryDays   int           // how much of its past a series without a snapshot is stepped through; 28
 
 	// Hypothetical says that the configured capacity did not bound the traffic being played: recorded
@@ -92,10 +93,7 @@ type Result struct {
 // Shards is how many leases share the engine's work: a site or topic belongs to the shard of its id.
 const Shards = 64
 
-const (
-	leaseTTL   = 10 * time.Second
-	leaseRenew = 3 * time.Second
-)
+const leaseTTL = 10 * time.Second
 
 // Engine holds the series of the shards this process has leased.
 type Engine struct {
@@ -147,6 +145,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.SnapshotEvery <= 0 {
 		cfg.SnapshotEvery = 10 * time.Minute
+	}
+	if cfg.LeaseTTL <= 0 {
+		cfg.LeaseTTL = leaseTTL
 	}
 	if cfg.HistoryDays <= 0 {
 		cfg.HistoryDays = 28

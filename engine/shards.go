@@ -11,7 +11,7 @@ import (
 
 // The engines of one database share the shards. Each says that it is there by a lease of its own; of the
 // shards' leases it takes what is free up to its fair share, 64 by the number of engines rounded up, and
-// hands back what it holds beyond it. A killed engine's leases run out after leaseTTL, its sign of life
+// hands back what it holds beyond it. A killed engine's leases run out after LeaseTTL, its sign of life
 // among them: the others' share rises, and they take its shards.
 const (
 	shardLeases = "engine/"
@@ -21,7 +21,7 @@ const (
 // lease renews what is held, and takes or hands back what makes this engine's share. Losing a lease means
 // another process has taken over some series: what was computed of them is forgotten.
 func (e *Engine) lease(ctx context.Context) error {
-	if e.cfg.Wall().Sub(e.renewed) < leaseRenew {
+	if e.cfg.Wall().Sub(e.renewed) < e.cfg.LeaseTTL*3/10 {
 		return nil
 	}
 	if err := e.renew(ctx); err != nil {
@@ -51,7 +51,7 @@ func (e *Engine) lease(ctx context.Context) error {
 		if _, ok := e.leases[i]; ok {
 			continue
 		}
-		l, ok, err := e.cfg.Store.AcquireLease(ctx, fmt.Sprintf(shardLeases+"%02d", i), e.cfg.Holder, leaseTTL)
+		l, ok, err := e.cfg.Store.AcquireLease(ctx, fmt.Sprintf(shardLeases+"%02d", i), e.cfg.Holder, e.cfg.LeaseTTL)
 		if err != nil {
 			return fmt.Errorf("taking lease of shard %d: %w", i, err)
 		}
@@ -72,7 +72,7 @@ func (e *Engine) lease(ctx context.Context) error {
 // renew puts off the end of what is held and forgets the shards that were lost.
 func (e *Engine) renew(ctx context.Context) error {
 	if len(e.leases) > 0 {
-		lost, err := e.cfg.Store.RenewLeases(ctx, e.held(), leaseTTL)
+		lost, err := e.cfg.Store.RenewLeases(ctx, e.held(), e.cfg.LeaseTTL)
 		if err != nil {
 			return fmt.Errorf("renewing leases: %w", err)
 		}
@@ -93,7 +93,7 @@ func (e *Engine) renew(ctx context.Context) error {
 
 // keep renews the leases in the middle of a long sweep; a lost one ends it.
 func (e *Engine) keep(ctx context.Context) error {
-	if e.cfg.Wall().Sub(e.renewed) < leaseRenew {
+	if e.cfg.Wall().Sub(e.renewed) < e.cfg.LeaseTTL*3/10 {
 		return nil
 	}
 	n := len(e.leases)
@@ -108,7 +108,7 @@ func (e *Engine) keep(ctx context.Context) error {
 
 // share is how many shards this engine ought to hold.
 func (e *Engine) share(ctx context.Context) (int, error) {
-	l, ok, err := e.cfg.Store.AcquireLease(ctx, aliveLeases+e.cfg.Holder, e.cfg.Holder, leaseTTL)
+	l, ok, err := e.cfg.Store.AcquireLease(ctx, aliveLeases+e.cfg.Holder, e.cfg.Holder, e.cfg.LeaseTTL)
 	if err != nil {
 		return 0, fmt.Errorf("saying that this engine is there: %w", err)
 	}

@@ -1,11 +1,15 @@
 package notify
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"code.dny.dev/ssrf"
 
@@ -98,6 +102,49 @@ func (g *guard) control(network, address string, c syscall.RawConn) error {
 	}
 	return g.safe.Safe(network, address, c)
 }
+
+// CheckAddress refuses, as a FieldError, an address whose messages the guard of a Notifier with these exceptions would
+// never let out. A name is looked up; one that is not known, or not now, is accepted: what it means is decided again by
+// the guard whenever it is dialled.
+func CheckAddress(ctx context.Context, allow []Allowed, resolver *net.Resolver, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return &surgecast.FieldError{Field: "url", Detail: "is not an address that takes messages", Remedy: "Send https:// and a host."}
+	}
+	port := u.Port()
+	if port == "" {
+		if port = "443"; u.Scheme == "http" {
+			port = "80"
+		}
+	}
+	var ips []netip.Addr
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+		ips = []netip.Addr{ip}
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, lookupFor)
+		defer cancel()
+		if ips, err = resolver.LookupNetIP(ctx, "ip", u.Hostname()); err != nil {
+			return nil //nolint:nilerr // it may be known tomorrow
+		}
+	}
+	g, wrong := newGuard(allow), error(nil)
+	for _, ip := range ips {
+		network := "tcp6"
+		if ip = ip.Unmap(); ip.Is4() {
+			network = "tcp4"
+		}
+		if wrong = g.control(network, net.JoinHostPort(ip.String(), port), nil); wrong == nil {
+			return nil // one is enough for the dial
+		}
+	}
+	if wrong != nil {
+		return &surgecast.FieldError{Field: "url", Detail: "lies inside the network, or on another port than 80 and 443: messages may not be sent there", Remedy: "Use a public address, or have the operator allow this one: forecaster serve --webhook-allow PREFIX:PORT."}
+	}
+	return nil
+}
+
+// lookupFor bounds how long a person waits for a name to be looked up.
+const lookupFor = time.Second
 
 // refused reports whether err is the guard's.
 func refused(err error) bool {

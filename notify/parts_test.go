@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -149,6 +150,8 @@ func TestReadKey(t *testing.T) {
 	}
 }
 
+// What the guard would never let out is refused before it is stored too; a name that is not known yet is not.
+// Fails when: CheckAddress does not look names up, or takes no notice of the exceptions.
 func TestGuard(t *testing.T) {
 	exceptions := []notify.Allowed{mustAllow("127.0.0.1:9000,9001"), mustAllow("10.20.0.0/16:8443"), mustAllow("[fd00:12::/32]:443")}
 	for address, want := range map[string][2]bool{ // without and with the exceptions
@@ -191,10 +194,20 @@ func TestGuard(t *testing.T) {
 			if err := notify.Control(allow, network, address); (err == nil) != want[i] {
 				t.Errorf("%s with %d exceptions: %v, want allowed %v", address, len(allow), err, want[i])
 			}
+			err := notify.CheckAddress(t.Context(), allow, nil, "https://"+address+"/hook")
+			var f *surgecast.FieldError
+			if (err == nil) != want[i] || err != nil && (!errors.As(err, &f) || f.Field != "url" || f.Remedy == "") {
+				t.Errorf("%s with %d exceptions, before it is stored: %v, want allowed %v", address, len(allow), err, want[i])
+			}
 		}
 	}
 	if err := notify.Control(exceptions, "udp4", "127.0.0.1:9000"); err == nil {
 		t.Error("UDP is allowed")
+	}
+	for address, want := range map[string]bool{"http://localhost/": false, "https://93.184.216.34/": true, "http://93.184.216.34/": true, "http://no-such-name.invalid/": true} {
+		if err := notify.CheckAddress(t.Context(), nil, net.DefaultResolver, address); (err == nil) != want {
+			t.Errorf("%s before it is stored: %v, want allowed %v", address, err, want)
+		}
 	}
 }
 

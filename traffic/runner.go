@@ -60,11 +60,12 @@ type Config struct {
 	Registry prometheus.Registerer // nil: no metrics
 	Holder   string                // names this process in leases
 	Sources  []Source
+	LeaseTTL time.Duration // when another process reads what a killed one read; renewed after 3/10 of it; 0: 10 s
 }
 
 // Runner reads the traffic of sites, each supervised for itself: one that fails is tried again, and the
 // others do not notice. Of several processes with the same configuration one reads a site, the holder of
-// the lease traffic:<site>.
+// the lease traffic:<account>:<site>.
 type Runner struct {
 	cfg     Config
 	metrics *metrics
@@ -74,9 +75,7 @@ type Runner struct {
 }
 
 const (
-	leaseTTL   = 10 * time.Second
-	leaseRenew = 3 * time.Second
-	standbyFor = 3 * time.Second
+	leaseTTL = 10 * time.Second
 
 	firstRetry = time.Second
 	lastRetry  = time.Minute
@@ -86,6 +85,9 @@ const (
 
 // New makes a Runner that has started nothing.
 func New(cfg Config) *Runner {
+	if cfg.LeaseTTL <= 0 {
+		cfg.LeaseTTL = leaseTTL
+	}
 	r := &Runner{cfg: cfg, metrics: newMetrics(cfg.Registry)}
 	for _, s := range cfg.Sources {
 		r.health = append(r.health, Health{Site: s.Site, Kind: s.Kind, State: Starting, Since: cfg.Clock()})
@@ -116,7 +118,7 @@ func (r *Runner) supervise(ctx context.Context, i int) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := standbyFor
+		wait := r.renewAfter() // another process has it
 		if err != nil {
 			if r.at(i).Polls > before {
 				retry = firstRetry // it worked for a while
@@ -141,7 +143,7 @@ func (r *Runner) supervise(ctx context.Context, i int) {
 // session takes the site's lease and reads while it holds. It returns nil when another process has it.
 func (r *Runner) session(ctx context.Context, i int, log *slog.Logger) (err error) {
 	s := &r.cfg.Sources[i]
-	lease, ok, err := r.cfg.Store.AcquireLease(ctx, "traffic:"+s.Site, r.cfg.Holder, leaseTTL)
+	lease, ok, err := r.cfg.Store.AcquireLease(ctx, fmt.Sprintf("traffic:%d:%s", s.Account, s.Site), r.cfg.Holder, r.cfg.LeaseTTL)
 	if err != nil {
 		return err
 	}
@@ -162,7 +164,7 @@ func (r *Runner) session(ctx context.Context, i int, log *slog.Logger) (err erro
 		}
 		stop(nil)
 		renewing.Wait()
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenew)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.renewAfter())
 		defer cancel()
 		if released := r.cfg.Store.ReleaseLeases(after, []surgecast.Lease{lease}); released != nil && err == nil {
 			err = released
@@ -174,10 +176,10 @@ func (r *Runner) session(ctx context.Context, i int, log *slog.Logger) (err erro
 // renew keeps the lease until ctx ends, and returns why it could not.
 func (r *Runner) renew(ctx context.Context, lease surgecast.Lease) error {
 	for {
-		sleep(ctx, leaseRenew)
+		sleep(ctx, r.renewAfter())
 		// Not longer than the lease lasts: past that somebody else may read.
-		once, cancel := context.WithTimeout(ctx, leaseTTL-leaseRenew)
-		lost, err := r.cfg.Store.RenewLeases(once, []surgecast.Lease{lease}, leaseTTL)
+		once, cancel := context.WithTimeout(ctx, r.cfg.LeaseTTL-r.renewAfter())
+		lost, err := r.cfg.Store.RenewLeases(once, []surgecast.Lease{lease}, r.cfg.LeaseTTL)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -189,6 +191,8 @@ func (r *Runner) renew(ctx context.Context, lease surgecast.Lease) error {
 		}
 	}
 }
+
+func (r *Runner) renewAfter() time.Duration { return r.cfg.LeaseTTL * 3 / 10 }
 
 // read polls a reader and stores what it finds.
 func (r *Runner) read(ctx context.Context, i int, lease surgecast.Lease, log *slog.Logger) error {

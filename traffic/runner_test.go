@@ -179,6 +179,28 @@ func TestOneOfTwoReads(t *testing.T) {
 	})
 }
 
+// A site of the same name of another account is another site: both are read.
+// Fails when: the lease's name lacks the account.
+func TestSameNameOfTwoAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		var closed atomic.Int32
+		var wg sync.WaitGroup
+		ctx, stop := context.WithCancel(t.Context())
+		for account, holder := range map[int64]string{1: "a", 2: "b"} {
+			r := runner(s, holder, "shop", nil, func() (Reader, error) { return &ticker{closed: &closed}, nil })
+			r.cfg.Sources[0].Account = account
+			wg.Go(func() { _ = r.Run(ctx) })
+		}
+		time.Sleep(time.Minute)
+		stop()
+		wg.Wait()
+		if s.puts["a"] == 0 || s.puts["b"] == 0 {
+			t.Errorf("writes for the two: %v", s.puts)
+		}
+	})
+}
+
 // A reader that fails is opened again, ever more slowly, and its health says why and what the site is called
 // when it is not there. Other sites do not notice.
 // Fails when: retry is not doubled; read does not return Poll's error.

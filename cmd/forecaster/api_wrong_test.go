@@ -18,7 +18,7 @@ import (
 // that has a code, the field, a remedy and a reference, the reference stands in the log of the process, nothing is
 // stored, and nothing secret is logged although the log tells everything (--log-level=debug).
 // Fails when: sign logs p.Detail with what huma echoes; refuse does not call sign; readBounded has no limit; onlyHere
-// or printable is left out.
+// or printable is left out; CheckWebhookURL is not wired.
 func TestWrongRequestsToTheProgram(t *testing.T) {
 	s := newService(t, 1)
 	admin := s.keys[0]
@@ -143,6 +143,9 @@ func TestWrongRequestsToTheProgram(t *testing.T) {
 		{"a rung of no kind", "PUT", "/v1/sites/shop/ladder", `{"rungs":[{"kind":"prayer"}]}`, nil, 422, "", ""},
 		{"a schedule as a fax", "GET", "/v1/sites/shop/schedule?format=fax", "", nil, 422, "invalid_value", "format"},
 		{"webhook to a file", "POST", "/v1/webhooks", `{"url":"file:///etc/passwd"}`, nil, 422, "invalid_value", "url"},
+		{"webhook to this machine", "POST", "/v1/webhooks", `{"url":"http://127.0.0.1:8080/hook"}`, nil, 422, "invalid_value", "url"},
+		{"webhook to this machine by name", "POST", "/v1/webhooks", `{"url":"http://localhost/hook"}`, nil, 422, "invalid_value", "url"},
+		{"webhook to the cloud's metadata", "POST", "/v1/webhooks", `{"url":"http://169.254.169.254/latest"}`, nil, 422, "invalid_value", "url"},
 		{"webhook with a password", "POST", "/v1/webhooks", `{"url":"https://u:` + token + `@example.com/"}`, nil, 422, "invalid_value", "url"},
 		{"chat address with a secret of its own", "POST", "/v1/webhooks", `{"url":"` + chat + `","format":"slack","secret":"` + secret + `"}`, nil, 422, "", ""},
 		{"secret of another type", "POST", "/v1/webhooks", `{"url":"https://example.com/","secret":{"a":"` + secret + `"}}`, nil, 422, "bad_type", "secret"},

@@ -57,6 +57,7 @@ type appOptions struct {
 	workers      int           // of the engine; 0: cores − 1
 	sweepEvery   time.Duration // of the engine; 0: its own
 	postTimeout  time.Duration // of one attempt of a webhook; 0: notify's own
+	leaseTTL     time.Duration // of the engine; 0: its own
 }
 
 type liveSpeed func() float64
@@ -108,8 +109,11 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 		SealSecret:     func(plain []byte) ([]byte, error) { return notify.Seal(a.key, plain) },
 		OpenSecret:     func(sealed []byte) ([]byte, error) { return notify.Open(a.key, sealed) },
 		Senders:        db.Store,
-		Limits:         o.limits,
-		MaxPushBytes:   int64(o.pushMB) << 20,
+		CheckWebhookURL: func(ctx context.Context, address string) error {
+			return notify.CheckAddress(ctx, allowed, net.DefaultResolver, address)
+		},
+		Limits:       o.limits,
+		MaxPushBytes: int64(o.pushMB) << 20,
 	}
 	if o.speed != nil {
 		conf.Live = liveSpeed(o.speed)
@@ -126,7 +130,7 @@ func newApp(g *Global, db *database, o appOptions) (*app, error) {
 	}
 	a.engine = engine.New(engine.Config{
 		Store: db.Store, Clock: o.clock, Logger: g.log, Holder: a.holder, Hypothetical: o.hypothetical, Workers: o.workers,
-		Every: o.sweepEvery,
+		Every: o.sweepEvery, LeaseTTL: o.leaseTTL,
 		Published: func(r engine.Result) {
 			for _, f := range r.Forecasts {
 				a.api.Publish(f)

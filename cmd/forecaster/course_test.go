@@ -47,7 +47,7 @@ func serveCourse(dir string) int {
 		}
 		return at
 	}
-	pace.sweep, pace.logs, pace.post = 40*time.Millisecond, 40*time.Millisecond, time.Second
+	pace.sweep, pace.logs, pace.post, pace.lease = 40*time.Millisecond, 40*time.Millisecond, time.Second, 3*time.Second
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)

@@ -93,7 +93,7 @@ func (a *asker) verify() {
 	}
 	t.Logf("/scale was asked %d times: %d answers of %d forecasts, %d without a number, %d times nobody answered",
 		a.asked.Load(), a.asked.Load()-a.refused.Load()-a.silent.Load(), len(a.said), a.refused.Load(), a.silent.Load())
-	if len(a.said) < 10 {
+	if len(a.said) < 8 {
 		t.Error("/scale hardly answered: nothing is proven")
 	}
 }
@@ -300,7 +300,7 @@ func TestKilledAtEveryStage(t *testing.T) {
 				c.stage(name)
 			}
 			c.release()
-			if c.minute < 60 || c.minute%5 == 0 { // the long way back in larger steps
+			if c.minute < 60 || c.minute%10 == 0 { // the long way back in larger steps
 				c.forecast()
 			}
 		}

@@ -24,6 +24,7 @@ var pace = struct {
 	sweep time.Duration // between looks of the engine; 0: its own
 	logs  time.Duration // between looks at access logs
 	post  time.Duration // what one attempt of a webhook may take; 0: notify's own
+	lease time.Duration // of engine and traffic, after which others take over from who was killed; 0: their own
 }{now: time.Now, logs: 2 * time.Second}
 
 type serveCmd struct {
@@ -104,7 +105,7 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if l != nil && keyless && !isLoopback(l) {
 		return fmt.Errorf("listening on %s needs an API key, and there is none: make one with `forecaster key create --scopes admin`, or listen on 127.0.0.1", l.Addr())
 	}
-	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, keyless: keyless, allow: c.Allow, public: c.Public, limits: c.limits, pushMB: c.Limits.PushMB})
+	a, err := newApp(g, db, appOptions{clock: pace.now, sweepEvery: pace.sweep, postTimeout: pace.post, leaseTTL: pace.lease, keyless: keyless, allow: c.Allow, public: c.Public, limits: c.limits, pushMB: c.Limits.PushMB})
 	if err != nil {
 		return err
 	}

@@ -255,5 +255,5 @@ func onLoopback(host string) bool {
 
 // newTraffic makes what reads the sites' own traffic.
 func newTraffic(a *app, sources []traffic.Source) *traffic.Runner {
-	return traffic.New(traffic.Config{Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: a.holder, Sources: sources})
+	return traffic.New(traffic.Config{Store: a.db.Store, Clock: a.clock, Logger: a.g.log, Registry: a.reg, Holder: a.holder, Sources: sources, LeaseTTL: pace.lease})
 }
