@@ -178,6 +178,54 @@ func TestExpiredIsNeverSent(t *testing.T) {
 	}
 }
 
+// While all acting is frozen an instruction that was pending is held back, also one the engine made because it had not
+// heard of the freeze; what a person decided goes out, and so does what is no instruction. The freeze lifted in time,
+// it is sent; too late, it has expired.
+// Fails when: attempt does not ask heldBack; heldBack does not look at the reason.
+func TestNothingIsInstructedWhileFrozen(t *testing.T) {
+	b := newBench(t, func(c *notify.Config) { c.Allow = loopback })
+	r := newReceiver(t, b.secret, nil)
+	w := b.webhook(t, r.URL)
+	says := func(kind, reason string) surgecast.Delivery {
+		d := b.message(w, kind)
+		d.Body = fmt.Appendf(nil, `{"type":%q,"data":{"reason":%q}}`, kind, reason)
+		b.store.put(d)
+		return d
+	}
+	deliver := func(d surgecast.Delivery) (wait time.Duration, status surgecast.DeliveryStatus) {
+		t.Helper()
+		wait, err := b.Deliver(t.Context(), d.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wait, b.store.get(d.ID).Status
+	}
+	b.store.frozen = true
+	one, two := says(surgecast.TypeRecommendationChanged, "forecast"), says(surgecast.TypeRecommendationChanged, "demand")
+	for _, d := range []surgecast.Delivery{one, two} {
+		if wait, status := deliver(d); wait <= 0 || status != surgecast.DeliveryPending || len(b.store.log(d.ID)) != 0 {
+			t.Errorf("frozen: %s, again after %s, log %+v", status, wait, b.store.log(d.ID))
+		}
+	}
+	if m := r.messages(); len(m) != 0 {
+		t.Errorf("sent while frozen: %+v", m)
+	}
+	for _, d := range []surgecast.Delivery{says(surgecast.TypeRecommendationChanged, "override"), says(surgecast.TypeRecommendationChanged, "frozen"), says(surgecast.TypeSurgeOpened, "")} {
+		if wait, status := deliver(d); wait != 0 || status != surgecast.DeliveryDelivered {
+			t.Errorf("%s while frozen: %s, again after %s", d.Body, status, wait)
+		}
+	}
+	b.store.frozen = false
+	if _, status := deliver(one); status != surgecast.DeliveryDelivered {
+		t.Errorf("the freeze lifted: %s", status)
+	}
+	b.store.frozen = true
+	b.clock.set(two.ExpiresAt)
+	if wait, status := deliver(two); wait != 0 || status != surgecast.DeliveryExpired {
+		t.Errorf("at its end: %s, again after %s", status, wait)
+	}
+}
+
 // Promise 3: a superseded instruction is never sent, also when the newer one came while it waited for
 // its turn. Fails when deliver() does not read the delivery again under the lease.
 func TestSupersededIsNeverSent(t *testing.T) {

@@ -18,6 +18,7 @@ type memory struct {
 	webhooks   map[string]surgecast.Webhook
 	attempts   []surgecast.DeliveryAttempt
 	leases     map[string]surgecast.Lease
+	frozen     bool
 	broken     error        // RecordAttempt answers it once
 	leased     func(string) // called when a lease is taken
 }
@@ -88,6 +89,12 @@ func (m *memory) DisableFailingWebhook(ctx context.Context, id, why string, at, 
 		return false, nil
 	}
 	return true, m.DisableWebhook(ctx, id, why, at)
+}
+
+func (m *memory) Frozen(context.Context, int64) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.frozen, nil
 }
 
 func (m *memory) DropOldSecrets(context.Context, time.Time) (int, error) { return 0, nil }

@@ -9,7 +9,8 @@
 //     deduplicate by.
 //   - An expired or superseded message is never sent. A scaling instruction that comes a day late does
 //     harm, so recommendation.changed is tried only until it expires, one at a time per site and
-//     endpoint, and a newer one takes the place of an older one.
+//     endpoint, and a newer one takes the place of an older one. While all acting is frozen none is sent but
+//     what a person decided; what was waiting goes on when the freeze is lifted before it expires.
 //   - Nothing that is dialled lies on the inside of the network, unless the operator allowed it by
 //     prefix and port: the guard sees the resolved address, so names that change their mind are covered.
 //   - No secret and no URL stands in a log, a metric or an error.
@@ -48,6 +49,7 @@ const (
 // Store is what delivering needs of the database.
 type Store interface {
 	Delivery(ctx context.Context, id string) (surgecast.Delivery, error)
+	Frozen(ctx context.Context, account int64) (bool, error) // a person stopped all acting
 	WebhookByID(ctx context.Context, account int64, id string) (surgecast.Webhook, error)
 	// RecordAttempt writes the attempt and the delivery's status in one transaction. A delivery that
 	// was superseded meanwhile must not become pending again.

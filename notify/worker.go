@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,9 @@ import (
 // busyWait is how long a message waits that may not be sent yet, because another to the same endpoint
 // is under way.
 const busyWait = 250 * time.Millisecond
+
+// frozenWait is how long an instruction waits while all acting is frozen, until it is looked at again.
+const frozenWait = 2 * time.Second
 
 // worker is one delivery as a River job. The attempts of a message are counted in its delivery, not in
 // the job: the job snoozes between attempts, so River's own limit of attempts is left to crashes and
@@ -109,6 +113,9 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 		}
 		return 0, n.disableFailing(ctx, d.WebhookID)
 	}
+	if held, err := n.heldBack(ctx, d); err != nil || held {
+		return frozenWait, err
+	}
 	w, err := n.store.WebhookByID(ctx, d.AccountID, d.WebhookID)
 	switch {
 	case errors.Is(err, surgecast.ErrNotFound):
@@ -188,6 +195,25 @@ func (n *Notifier) attempt(ctx context.Context, d surgecast.Delivery) (time.Dura
 		return 0, err
 	}
 	return max(wait, time.Millisecond), nil
+}
+
+// heldBack reports whether a message is an instruction the service thought of itself, and all acting is frozen: it may
+// have been made just before the freeze, or by an engine that had not heard of it.
+func (n *Notifier) heldBack(ctx context.Context, d surgecast.Delivery) (bool, error) {
+	if d.Type != surgecast.TypeRecommendationChanged {
+		return false, nil
+	}
+	var m struct {
+		Data struct{ Reason string }
+	}
+	if err := json.Unmarshal(d.Body, &m); err == nil && (m.Data.Reason == "override" || m.Data.Reason == "frozen") {
+		return false, nil
+	}
+	frozen, err := n.store.Frozen(ctx, d.AccountID)
+	if err != nil {
+		return false, fmt.Errorf("delivery %s: %w", d.ID, err)
+	}
+	return frozen, nil
 }
 
 // expired reports whether a message may no longer be sent.
