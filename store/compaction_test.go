@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -315,5 +316,41 @@ func TestRetentionForgetsLogs(t *testing.T) {
 		if n := ask[int64](t, pool, `SELECT count(*) FROM `+table); n != want {
 			t.Errorf("%d rows of %s left, want %d", n, table, want)
 		}
+	}
+}
+
+// A right to send is forgotten with the last message it was for, never before: a sender that was paused must find its
+// epoch gone. So are the leases of processes and endpoints that are gone; those that guard counts and sweeps stay.
+// Fails when: one statement of forgetLeasesSQL is left out; it does not look at the log, or at when a lease ended.
+func TestRetentionForgetsLeases(t *testing.T) {
+	s, pool := open(t)
+	ctx := t.Context()
+	site := must[surgecast.Site](t)(s.CreateSite(ctx, aSite(1, "shop")))
+	hook := must[surgecast.Webhook](t)(s.CreateWebhook(ctx, surgecast.Webhook{AccountID: 1, URL: "https://example.com", CreatedAt: t0}))
+	engine := lease(t, s, "engine/00")
+	ok(t, s.SaveSweep(ctx, surgecast.Sweep{At: t0, Leases: []surgecast.Lease{engine}, Messages: []surgecast.Message{
+		{AccountID: 1, SiteID: site.ID, Type: surgecast.TypeRecommendationChanged, Sequence: 1, Timestamp: t0, ExpiresAt: t0.Add(time.Hour), Data: struct{}{}},
+	}}))
+	right := fmt.Sprintf("deliver:%s:%d", hook.ID, site.ID)
+	ended := []string{right, "deliver:" + hook.ID + ":srg_gone", "deliver:whk_gone:1", "engine-alive/dead", "pace:whk_gone", "traffic:1:shop", "source:bluesky", "engine/00"}
+	for _, name := range ended {
+		lease(t, s, name)
+	}
+	change(t, pool, `UPDATE lease SET expires_at = statement_timestamp() - interval '2 days'`)
+	change(t, pool, `UPDATE lease SET expires_at = '-infinity' WHERE name = 'deliver:whk_gone:1'`) // given back
+	for _, name := range []string{"engine-alive/here", "deliver:whk_gone:2", "pace:" + hook.ID} {
+		lease(t, s, name)
+	}
+	left := func() string {
+		return ask[string](t, pool, `SELECT string_agg(name, ' ' ORDER BY name COLLATE "C") FROM lease`)
+	}
+	ok(t, s.DropPartitionsBefore(ctx, t0))
+	if got, want := left(), "deliver:"+hook.ID+":"+fmt.Sprint(site.ID)+" deliver:whk_gone:2 engine-alive/here engine/00 pace:"+hook.ID+" source:bluesky traffic:1:shop"; got != want {
+		t.Errorf("left %s, want %s", got, want)
+	}
+	change(t, pool, `UPDATE delivery SET status = 'delivered', done_at = $1`, t0)
+	ok(t, s.DropPartitionsBefore(ctx, t0.AddDate(0, 0, 2)))
+	if strings.Contains(left(), right) {
+		t.Errorf("the log is forgotten and the right to send stays: %s", left())
 	}
 }

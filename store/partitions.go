@@ -185,8 +185,8 @@ func (s *Store) list(ctx context.Context, p partitioned) ([]string, error) {
 }
 
 // DropPartitionsBefore forgets what lies before t: whole partitions that end by then, and with them the
-// beginning of every series; logs of deliveries, of answers of /scale and of what feeds lost. Surges stay:
-// they are few, and people wrote on them. Not to be called while replaying.
+// beginning of every series; logs of deliveries, with the rights to send them, of answers of /scale and of what feeds
+// lost. Surges stay: they are few, and people wrote on them. Not to be called while replaying.
 func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 	for _, p := range everyPartitioned {
 		names, err := s.list(ctx, p)
@@ -218,5 +218,20 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 			return fmt.Errorf("forgetting what lies before %s: %w", day.Format(time.DateOnly), err)
 		}
 	}
+	for _, forget := range forgetLeasesSQL {
+		if _, err := s.pool.Exec(ctx, forget); err != nil {
+			return fmt.Errorf("forgetting leases: %w", err)
+		}
+	}
 	return nil
+}
+
+// Leases nobody will ask for again: the right to send what is no longer in the log of deliveries (until then a sender
+// that was paused must find its epoch gone), and what has the name of a process or an endpoint that is gone.
+var forgetLeasesSQL = []string{
+	`DELETE FROM lease WHERE starts_with(name, 'deliver:') AND expires_at < statement_timestamp() - interval '1 day' AND name NOT IN (
+		SELECT 'deliver:' || webhook_id || ':' || site_id FROM delivery WHERE type = 'recommendation.changed'
+		UNION SELECT 'deliver:' || webhook_id || ':' || about FROM delivery WHERE about <> '')`,
+	`DELETE FROM lease WHERE starts_with(name, 'engine-alive/') AND expires_at < statement_timestamp() - interval '1 day'`,
+	`DELETE FROM lease WHERE starts_with(name, 'pace:') AND expires_at < statement_timestamp() - interval '1 day'`,
 }
