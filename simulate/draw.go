@@ -21,9 +21,13 @@ const (
 	streamLead
 )
 
+const minutesADay = 24 * 60
+
 // source is the random source of one use at one moment. It depends on nothing but its arguments, so
-// minutes may be asked for in any order.
-func (w *World) source(slug string, s stream, at int64, sub uint64) *rand.PCG {
+// minutes may be asked for in any order. at counts moments of a length that divides a day, perDay of them,
+// and is taken from the day the world starts on: a seed tells the same story whatever day it is played.
+func (w *World) source(slug string, s stream, at, perDay int64, sub uint64) *rand.PCG {
+	at -= floorDiv(unixMinute(w.start), minutesADay) * perDay
 	h := uint64(14695981039346656037) // FNV-1a over the slug, then mixed with the rest
 	for i := range len(slug) {
 		h = (h ^ uint64(slug[i])) * 1099511628211
@@ -70,7 +74,7 @@ func binomial(src *rand.PCG, n, p float64) float64 {
 func (w *World) wobble(slug string, minute int64, size float64) float64 {
 	const spacing = 40
 	knot := floorDiv(minute, spacing)
-	z := func(k int64) float64 { return rand.New(w.source(slug, streamWobble, k, 0)).NormFloat64() }
+	z := func(k int64) float64 { return rand.New(w.source(slug, streamWobble, k, minutesADay/spacing, 0)).NormFloat64() }
 	x := float64(minute-knot*spacing) / spacing
 	s := (1 - math.Cos(math.Pi*x)) / 2
 	return math.Exp(size * ((1-s)*z(knot) + s*z(knot+1)))

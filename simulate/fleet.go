@@ -87,7 +87,7 @@ func (f *Fleet) settle(now time.Time) {
 func (f *Fleet) leadTime(now time.Time) time.Duration {
 	c := f.place.site.Capacity
 	p50, p95 := float64(c.LeadTimeP50Seconds), float64(c.LeadTimeP95Seconds)
-	z := rand.New(f.world.source(f.place.site.Slug, streamLead, now.Unix(), 0)).NormFloat64()
+	z := rand.New(f.world.source(f.place.site.Slug, streamLead, now.Unix(), 60*minutesADay, 0)).NormFloat64()
 	seconds := p50 * math.Exp(math.Log(p95/p50)/1.645*z)
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }

@@ -39,8 +39,8 @@ func (w *World) Mentions(minute time.Time) []Mention {
 		mean := w.talkMean(p, m)
 		for j, f := range feeds {
 			raw := w.drawFeed(p, j, m, mean)
-			organic := binomial(w.source(p.topic.Slug, streamOrganic, m, uint64(j)), raw, .85)
-			authors := binomial(w.source(p.topic.Slug, streamAuthors, m, uint64(j)), organic, .92)
+			organic := binomial(w.source(p.topic.Slug, streamOrganic, m, minutesADay, uint64(j)), raw, .85)
+			authors := binomial(w.source(p.topic.Slug, streamAuthors, m, minutesADay, uint64(j)), organic, .92)
 			all = append(all, Mention{Topic: p.topic.Slug, Source: f.slug, MentionMinute: surgecast.MentionMinute{
 				Minute: minuteTime(m), Raw: raw, Organic: organic, Authors: authors, Reach: math.Round(raw * f.reach),
 				FirstN: raw, FirstAt: minuteTime(m + 1),
@@ -51,7 +51,7 @@ func (w *World) Mentions(minute time.Time) []Mention {
 }
 
 func (w *World) drawFeed(p *place, j int, m int64, mean float64) float64 {
-	return overdispersed(w.source(p.topic.Slug, streamTalk, m, uint64(j)), mean*feeds[j].share, feeds[j].size)
+	return overdispersed(w.source(p.topic.Slug, streamTalk, m, minutesADay, uint64(j)), mean*feeds[j].share, feeds[j].size)
 }
 
 // drawTalk is the mentions of a place in one minute, all feeds together.
@@ -86,7 +86,7 @@ func (w *World) smallBursts(p *place, m int64) float64 {
 	const slot = 6 * 60
 	sum := 0.0
 	for k := floorDiv(m, slot) - 1; k <= floorDiv(m, slot); k++ {
-		r := rand.New(w.source(p.topic.Slug, streamBurst, k, 0))
+		r := rand.New(w.source(p.topic.Slug, streamBurst, k, minutesADay/slot, 0))
 		happens, begin, height := r.Float64() < .15, k*slot+int64(r.Float64()*slot), 2+4*r.Float64()
 		if !happens || begin > unixMinute(w.storyStart)-6*60 || m < begin {
 			continue

@@ -35,7 +35,7 @@ func (w *World) Truth(slug string, minute time.Time) Truth {
 	t.TalkRPM = t.Conversion * w.lagged(m, func(m int64) float64 { return w.talk(p, m) })
 	t.ExpectedRPM = t.BaseRPM + t.TalkRPM
 	t.TalkShare = t.TalkRPM / t.ExpectedRPM
-	t.DemandRPM = overdispersed(w.source(slug, streamDemand, m, 0), t.ExpectedRPM, p.dispersion)
+	t.DemandRPM = overdispersed(w.source(slug, streamDemand, m, minutesADay, 0), t.ExpectedRPM, p.dispersion)
 	return t
 }
 
@@ -74,7 +74,7 @@ func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surge
 		share = .02 + .04*min(1, load-1)
 	}
 	if p.checkout == 0 {
-		row.Errors = binomial(w.source(slug, streamErrors, m, 0), served, share)
+		row.Errors = binomial(w.source(slug, streamErrors, m, minutesADay, 0), served, share)
 		row.FirstN = row.Requests
 		return []surgecast.TrafficMinute{row}
 	}
@@ -83,7 +83,7 @@ func (w *World) Traffic(slug string, minute time.Time, unitsServing int) []surge
 	tried := p.checkout * (1 + d.failing*d.retrying) // failed checkouts are tried again
 	browse, checkout := row, row
 	browse.Segment, checkout.Segment = "browse", "checkout"
-	split := w.source(slug, streamErrors, m, 1)
+	split := w.source(slug, streamErrors, m, minutesADay, 1)
 	paying := binomial(split, served, tried)
 	checkout.Rejected = binomial(split, rejected, tried)
 	checkout.Requests = paying + checkout.Rejected

@@ -9,7 +9,7 @@
 // The three stories, all counted from StoryStart:
 //
 //   - nordlicht-tickets, a ticket shop: talk doubles every sixteen minutes and leads the visits; demand
-//     passes capacity about forty minutes in and peaks near two and a half times of it, an overload
+//     passes capacity about fifty minutes in and peaks near two and a half times of it, an overload
 //     unless somebody raises the units. Earlier, three fifths into the history, the visits a mention
 //     brings change once and for good.
 //   - kleinod-shop, a jeweller's: days and weeks as usual and one small bump.

@@ -116,7 +116,7 @@ func TestOverloadHidesDemand(t *testing.T) {
 }
 
 // The story keeps its times at any hour of the day it may be played at: talk first, visits after,
-// capacity passed 33 to 47 minutes in, a peak of 2.5 times capacity, and calm before.
+// capacity passed 43 to 57 minutes in, a peak of 2.5 times capacity, and calm before.
 func TestTheStoryKeepsItsTimes(t *testing.T) {
 	for hour := 0; hour < 24; hour += 3 {
 		w := simulate.New(uint64(hour), start.Add(time.Duration(hour)*time.Hour), 3)
@@ -126,8 +126,8 @@ func TestTheStoryKeepsItsTimes(t *testing.T) {
 		}
 		if at["talk rises"] != 5 || at["checkout fails"] != 25 ||
 			at["visits follow"] < 14 || at["visits follow"] > 27 ||
-			at["capacity passed"] < 33 || at["capacity passed"] > 47 ||
-			at["peak"] < 55 || at["peak"] > 90 || at["over"] < 110 {
+			at["capacity passed"] < 43 || at["capacity passed"] > 57 ||
+			at["peak"] < 65 || at["peak"] > 100 || at["over"] < 120 {
 			t.Errorf("story at hour %d: %v", hour, at)
 		}
 		top := 0.0
@@ -142,7 +142,7 @@ func TestTheStoryKeepsItsTimes(t *testing.T) {
 			t.Errorf("story at hour %d peaks at %.2f times capacity, want about 2.5", hour, top)
 		}
 		for m := w.Start(); m.Before(w.StoryStart()); m = m.Add(7 * time.Minute) {
-			if x := w.Truth(simulate.Tickets, m); x.ExpectedRPM > .9*x.CapacityRPM {
+			if x := w.Truth(simulate.Tickets, m); x.ExpectedRPM > .95*x.CapacityRPM {
 				t.Errorf("history before hour %d is over %.0f of %.0f at %s", hour, x.ExpectedRPM, x.CapacityRPM, m)
 			}
 		}
@@ -295,5 +295,18 @@ func BenchmarkTrafficMinute(b *testing.B) {
 	w := simulate.New(1, start, 7)
 	for i := range b.N {
 		w.Traffic(simulate.Tickets, start.Add(time.Duration(i%10080)*time.Minute), 0)
+	}
+}
+
+// A week later the same seed tells the same minutes: what a tour of the demo promises does not depend on the date.
+// Fails when: source draws from the date (without the day the world starts on taken off).
+func TestASeedTellsTheSameStoryAWeekLater(t *testing.T) {
+	a, b := simulate.New(5, start, 7), simulate.New(5, start.AddDate(0, 0, 7), 7)
+	for i := -600; i < 180; i += 3 {
+		at := time.Duration(i) * time.Minute
+		x, y := a.Truth(simulate.Tickets, a.StoryStart().Add(at)), b.Truth(simulate.Tickets, b.StoryStart().Add(at))
+		if x.DemandRPM != y.DemandRPM || x.TalkRPM != y.TalkRPM {
+			t.Fatalf("minute %d: %v visits (%v of talk), a week later %v (%v)", i, x.DemandRPM, x.TalkRPM, y.DemandRPM, y.TalkRPM)
+		}
 	}
 }
