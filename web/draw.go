@@ -30,6 +30,7 @@ var drawn = template.Must(template.New("drawn").Funcs(template.FuncMap{
 	"lookMark": func(s string) string { return lookOf(s).shape },
 	"tone":     func(s string) string { return lookOf(s).tone },
 	"join":     strings.Join,
+	"units":    units,
 }).Parse(drawnHTML))
 
 // Draw makes a page of the API's JSON documents: "overview" of the answer of GET /v1/sites?sort=risk,
@@ -129,8 +130,8 @@ type overviewRow struct {
 type overviewPage struct {
 	head
 	Rows []overviewRow
-	Need string
-	Calm int
+	Need string // how many need someone
+	Rest string // and how many do not
 }
 
 func overviewOf(doc []byte) (*overviewPage, error) {
@@ -146,7 +147,7 @@ func overviewOf(doc []byte) (*overviewPage, error) {
 		p.Zone = in.Items[0].TimeZone
 	}
 	p.Now = at(in.Now, in.Now, p.Zone)
-	need := 0
+	need, calm, learning := 0, 0, 0
 	for _, s := range in.Items {
 		r := overviewRow{Slug: s.Slug, Name: s.Name, Simulated: s.Simulated, State: "cannot_tell", Chance: "–", Do: "–"}
 		p.Simulated = p.Simulated || s.Simulated
@@ -166,9 +167,12 @@ func overviewOf(doc []byte) (*overviewPage, error) {
 				}
 			}
 		}
-		if r.State == "calm" || r.State == "learning" {
-			p.Calm++
-		} else {
+		switch r.State {
+		case "calm":
+			calm++
+		case "learning":
+			learning++
+		default:
 			need++
 		}
 		p.Rows = append(p.Rows, r)
@@ -180,6 +184,10 @@ func overviewOf(doc []byte) (*overviewPage, error) {
 		p.Need = "1 site needs someone"
 	default:
 		p.Need = fmt.Sprintf("%d sites need someone", need)
+	}
+	p.Rest = fmt.Sprintf("%d calm", calm)
+	if learning > 0 {
+		p.Rest += fmt.Sprintf(", %d learning", learning)
 	}
 	if p.Simulated {
 		p.Title = "[simulated] " + p.Title

@@ -101,7 +101,7 @@ func TestSimulatedSaysSo(t *testing.T) {
 
 func TestOverviewCountsUnknownAmongThoseInNeed(t *testing.T) {
 	page := draw(t, "overview", overviewJSON)
-	mustContain(t, page, "2 sites need someone, 1 calm", `<span class="badge unknown">`, `<span class="badge alert">`, ">80 %<", ">2 %<", `href="/sites/nordlicht"`)
+	mustContain(t, page, "2 sites need someone, 1 calm.", `<span class="badge unknown">`, `<span class="badge alert">`, ">80 %<", ">2 %<", `href="/sites/nordlicht"`)
 	empty := draw(t, "overview", `{"items":[],"now":"2026-09-24T12:20:00Z"}`)
 	mustContain(t, empty, "Nothing is watched yet.")
 }

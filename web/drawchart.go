@@ -21,6 +21,7 @@ const (
 	maxLevel                = 1e12
 	maxBoundOverReference   = 3.0 // a bound beyond is cut and said in words
 	headroomOverCapacity    = 1.15
+	headroomOverDots        = 1.25
 	headroomOverObserved    = 1.05
 )
 
@@ -70,6 +71,11 @@ func chartOf(r *riskDoc, f *forecastDoc, c *capacityDoc) string {
 		d.top = max(d.top, maxBoundOverReference*reference)
 	} else {
 		d.top = max(d.top, 1.02*bound)
+	}
+
+	// The highest dots stand above capacity: a few rows of them must fit under the edge.
+	if n := len(r.PeakDots); n > 0 && r.Verdict.ShownValue >= 5 && capacity > 0 {
+		d.top = max(d.top, min(1.02*r.PeakDots[n-1], headroomOverDots*capacity))
 	}
 
 	if !(d.top <= maxLevel) { // not a number of requests
@@ -389,6 +395,9 @@ func (d *drawing) peaks(r *riskDoc, capacity float64) {
 		k := int(max(0, math.Floor(math.Abs(yc-y)/dotPitch)))
 		if (up && y > yc) || (!up && y < yc) {
 			k = 0 // a dot within one step of the line stands on the side the sentence counts it on
+		}
+		if up {
+			k = min(k, int(max(0, math.Floor((yc-chartTop)/dotPitch)-1))) // beyond the edge they stand beside each other
 		}
 		class, row, cy := "dot", -1-k, yc+(float64(k)+.5)*dotPitch
 		if up {

@@ -84,8 +84,8 @@ type planStep struct {
 }
 
 type chanceRow struct {
-	Minutes int
-	Chance  string
+	Within string
+	Chance string
 }
 
 type tableRow struct {
@@ -105,6 +105,8 @@ type sitePage struct {
 	Until               moment
 	Over, Not           int
 	UnitsNow, WouldBe   int
+	Gets                int // what autoscalers are answered now
+	HasBands            bool
 	Detail, Mode        string
 	HasAdvice           bool
 	Plan                []planStep
@@ -187,9 +189,9 @@ func siteOf(doc []byte) (*sitePage, error) {
 	}
 	if rec := c.Recommendation; rec != nil && c.RPMPerUnit != nil && *c.RPMPerUnit > 0 {
 		p.HasAdvice = true
+		p.Gets = rec.Units
 		p.WouldBe, p.Detail = rec.WouldBeUnits, rec.Detail
 		p.ValidUntil = at(rec.ValidUntil, r.Now, zone)
-		p.RequestsPerUnit = *c.RPMPerUnit
 		for i, s := range rec.Plan {
 			if i == 0 || s.Units != rec.Plan[i-1].Units {
 				p.Plan = append(p.Plan, planStep{At: at(s.At, r.Now, zone), Units: s.Units})
@@ -198,12 +200,38 @@ func siteOf(doc []byte) (*sitePage, error) {
 	}
 	for _, x := range r.Risk {
 		if x.Probability != nil {
-			p.Chances = append(p.Chances, chanceRow{x.HorizonMinutes, percent(*x.Probability)})
+			p.Chances = append(p.Chances, chanceRow{window(x.HorizonMinutes), percent(*x.Probability)})
 		}
 	}
+	p.HasBands = len(f.Points) > 0
+	p.RequestsPerUnit = perUnit(c)
 	p.Rows = tableOf(f, r.Now, zone)
 	p.Chart = template.HTML(chartOf(r, f, c)) //nolint:gosec // numbers and escaped words only, see chartOf
 	return p, nil
+}
+
+// window is how far ahead, as people say it.
+func window(minutes int) string {
+	if minutes >= 60 && minutes%60 == 0 {
+		return fmt.Sprintf("%d h", minutes/60)
+	}
+	return fmt.Sprintf("%d min", minutes)
+}
+
+// perUnit is what one unit serves, 0 where nobody said.
+func perUnit(c *capacityDoc) float64 {
+	if c.RPMPerUnit == nil {
+		return 0
+	}
+	return *c.RPMPerUnit
+}
+
+// units is a number of units in words.
+func units(n int) string {
+	if n == 1 {
+		return "1 unit"
+	}
+	return fmt.Sprintf("%d units", n)
 }
 
 // over is how many of the peaks lie above capacity. Where the first breaches came too, they are counted

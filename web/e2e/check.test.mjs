@@ -60,7 +60,7 @@ test("a copied link shows the same", () =>
     assert.equal(await page.locator("#q").inputValue(), "#nordlichtlive");
     assert.equal(await page.locator("#site").inputValue(), "kleinod");
     assert.equal(await page.locator("#headline").innerText(), answers.gift.headline);
-    assert.match(await page.locator(".counted").innerText(), /^Counted so far: bluesky 34 min · hackernews 30 h · x \d days, up to 13:55$/);
+    assert.match(await page.locator(".counted").innerText(), /^Counted so far: Bluesky 34 min · Hacker News 30 h · X \d days, up to 13:55$/);
   }));
 
 test("a topic nobody counts is watched with one click, feeds the site, and shows no number before it is counted", () =>

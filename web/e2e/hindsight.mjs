@@ -48,7 +48,7 @@ export const events = [
 ];
 
 export function ladder(state) {
-  const needed = state === "alert" || state === "simulated";
+  const needed = fixtures.states[state]?.state === "alert";
   const rung = (position, kind, name, lead, sheds, adds, instructions, status, probability, actBy, late = 0) => ({
     kind, name, lead_time_seconds: lead, sheds_share: sheds, adds_rpm: adds, instructions, position, status, probability, capacity_rpm: 1500, act_by: actBy ? iso(actBy) : null, late_by_seconds: late,
     serves_from: iso(now + lead * 1000), unwind_at: status === "not_needed" ? null : iso(berlin("17:15")),

@@ -19,8 +19,8 @@ test("both chances in the server's words, each beside its number, and three wave
     const table = await page.locator(".compare").innerText();
     assert.match(table, /As things stand\s+All at once\s+In 3 waves/);
     assert.match(table, /Chance within 6 h\s+5 %\s+35 %\s+10 %/);
-    assert.match(table, /Chance within 24 h\s+6 %|5 %/);
-    assert.match(table, /Units to hold\s+6\s+10\s+7/);
+    assert.match(table, /Chance within 24 h\s+5 %\s+40 %\s+10 %/);
+    assert.match(table, /Units for the peak within 24 h\s+6\s+10\s+7/);
     const words = await page.locator(".sides").innerText();
     assert.ok(words.includes("Nothing to do before 20:20.") && words.includes("Add 4 units by 15:05."));
     assert.ok(words.includes("Planned: Newsletter 15:30."), "the caveat of the verdict");

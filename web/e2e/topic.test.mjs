@@ -62,7 +62,7 @@ test("a gap is drawn as a gap: every line breaks there, and words say so", () =>
     await chart.locator(".twin summary").click();
     const row = await chart.locator("tr", { has: page.locator("time:text-is('14:00')") }).innerText();
     assert.equal(row.replace(/\s+/g, " "), "14:00 not counted not counted not counted");
-    assert.equal(await page.locator(".talk", { hasText: "hackernews" }).locator("figcaption").innerText(), "Counts up to 14:08.");
+    assert.equal(await page.locator(".talk", { hasText: "Hacker News" }).locator("figcaption").innerText(), "Counts up to 14:08.");
   }));
 
 test("three series are told apart without colour, and named", () =>
@@ -78,7 +78,7 @@ test("three series are told apart without colour, and named", () =>
 
 test("the slider speaks the minute, moves all feeds, and says the API's numbers", () =>
   open({ desk: true, path }, async (page) => {
-    const slider = page.locator(".talk", { hasText: "bluesky" }).locator("input[type=range]");
+    const slider = page.locator(".talk", { hasText: "Bluesky" }).locator("input[type=range]");
     const other = page.locator(".talk", { hasText: "mastodon" }).locator("input[type=range]");
     await slider.focus();
     await page.keyboard.press("Home");
@@ -94,7 +94,7 @@ test("the slider speaks the minute, moves all feeds, and says the API's numbers"
 
 test("how much, how fast, and the API's own sentence for the site it feeds", () =>
   open({ desk: true, path }, async (page) => {
-    assert.deepEqual(await page.locator(".talkfacts li").allInnerTexts().then((x) => x.map((t) => t.trim())), ["×6 usual", "doubling every 9 min", "38 mentions a minute (bluesky, last 5 minutes), usually 6 mentions a minute", "counted by 3 feeds"]);
+    assert.deepEqual(await page.locator(".talkfacts li").allInnerTexts().then((x) => x.map((t) => t.trim())), ["×6 usual", "doubling every 9 min", "38 mentions a minute (Bluesky, last 5 minutes), usually 6 mentions a minute", "counted by 3 feeds"]);
     assert.match(await page.locator(".sentence").innerText(), /^Talk is 6 times the usual and doubling every 9 minutes\./);
     assert.equal(await page.locator("#judged").inputValue(), "nordlicht");
     await page.locator("#judged").selectOption("kleinod");
@@ -116,14 +116,14 @@ test("much copying is said, little is not", async () => {
 
 test("hours and the feed that fills the width are in the address", () =>
   open({ desk: true, path }, async (page, server) => {
-    await page.getByRole("button", { name: "Larger: bluesky" }).click();
+    await page.getByRole("button", { name: "Larger: Bluesky" }).click();
     await page.getByRole("button", { name: "24 h" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".talk").length === 3);
     assert.equal(new URL(page.url()).search, "?feed=bluesky&range=24h");
     assert.ok(server.asked.includes("/v1/topics/nordlicht-tour/mentions"));
     const [large, small] = await page.locator(".talk").evaluateAll((all) => all.map((e) => e.getBoundingClientRect().width));
     assert.ok(large > 1.8 * small);
-    await page.getByRole("button", { name: "Smaller: bluesky" }).click();
+    await page.getByRole("button", { name: "Smaller: Bluesky" }).click();
     assert.equal(new URL(page.url()).search, "?range=24h");
   }));
 

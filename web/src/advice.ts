@@ -1,5 +1,6 @@
 import type { CapacityAnswer, Driver, Risk, Site } from "./documents";
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
 import { money } from "./number";
 import { instant, timeElement, withTimes } from "./zone";
 
@@ -9,7 +10,7 @@ export function recommend(into: HTMLElement, capacity: CapacityAnswer, site: Sit
   patch(into, [r, capacity.units_now, capacity.mode, capacity.valid_until, zone], () => {
     const head = h("h2", { id: "advice-h" }, "Recommendation");
     if (!r || (capacity.rpm_per_unit ?? 0) <= 0) {
-      const why = (capacity.rpm_per_unit ?? 0) > 0 ? "None while nothing is known." : "None: it needs the requests a minute that one unit serves.";
+      const why = (capacity.rpm_per_unit ?? 0) > 0 ? "None while nothing is known." : "None yet: for that we must know how many requests a minute one unit serves.";
       return [head, h("p", { class: "note" }, why)];
     }
     const now = instant(capacity.now);
@@ -64,10 +65,11 @@ export function drive(into: HTMLElement, risk: Risk): void {
 // The band is always shown; wider than 30 points it tells nothing, and says so.
 function driver(d: Driver): (Node | string)[] {
   const percent = (x: number) => String(Math.round(100 * x));
-  if (d.share === null) return [`${d.source}: cannot tell`];
+  const name = feedName(d.source);
+  if (d.share === null) return [`${name}: cannot tell`];
   const [low, high] = [d.share_low ?? null, d.share_high ?? null];
-  if (low === null || high === null) return [`${d.source} ${percent(d.share)} %`];
-  if (high - low > 0.3) return [`${d.source}: cannot tell`];
+  if (low === null || high === null) return [`${name} ${percent(d.share)} %`];
+  if (high - low > 0.3) return [`${name}: cannot tell`];
   const doubling = d.doubling_minutes ? `, ×2 in ${Math.round(d.doubling_minutes)} min` : "";
-  return [`${d.source} ${percent(d.share)} % (${percent(low)}–${percent(high)})${doubling}`];
+  return [`${name} ${percent(d.share)} % (${percent(low)}–${percent(high)})${doubling}`];
 }

@@ -426,8 +426,13 @@ export class FanChart {
       if (b <= a) continue;
       const words = `no data ${clock(instant(g.from), v.zone)}–${clock(instant(g.to), v.zone)}`;
       const half = words.length * 0.25 * em;
-      const x = Math.min(right - half, Math.max(box.left + half, (this.x(a) + this.x(b)) / 2));
-      if (this.x(b) - this.x(a) > 0.8 * em) parts.push(text(x, bottom - 1.1 * em, "middle", "note cased", words));
+      // What was not counted lies before now: its words stay on that side of the line, where they have room.
+      const nowX = this.x(v.now);
+      const end = b <= v.now && nowX - half > box.left + half ? Math.min(right, nowX - 0.3 * em) : right;
+      const x = Math.min(end - half, Math.max(box.left + half, (this.x(a) + this.x(b)) / 2));
+      // In a narrow chart words much wider than the gap would lie on the line of what came; its hatching is in the legend.
+      const least = box.words > 0 ? 0.8 * em : Math.max(0.8 * em, half / 2);
+      if (this.x(b) - this.x(a) > least) parts.push(text(x, bottom - 1.1 * em, "middle", "note cased", words));
     }
 
     if (v.scale.clipped !== null) {
@@ -437,7 +442,6 @@ export class FanChart {
       parts.push(text(right - 0.3 * em, box.top + (crowded ? 2.3 : 1) * em, "end", "note cased", words));
     }
 
-    const actX = v.actBy !== null && v.actBy >= v.from && v.actBy <= v.to ? this.x(v.actBy) : null;
     const c = capacityAt(v.doc, v.now);
     let capacityWords: SVGElement | null = null;
     if (c !== null) {
@@ -445,10 +449,14 @@ export class FanChart {
       const words = `capacity ${grouped(c)}${v.units > 0 && box.words > 0 ? ` (${v.units} units)` : ""}`;
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
-      // The act-by's line would run through them: then they stand to its right, or over it where there is no room.
-      const wide = words.length * 0.6 * em;
-      const crossed = actX !== null && actX > box.left && actX < box.left + 0.4 * em + wide;
-      const x = crossed && right - actX > wide + 0.8 * em ? actX + 0.5 * em : box.left + 0.4 * em;
+      // A line would run through them: then they begin behind it, or over it where no place has room. They never
+      // stand over a capacity of before.
+      const wide = words.length * 0.5 * em + 0.8 * em;
+      const steps = capacitySteps(v.doc).filter((s, i, all) => s.rpm !== all[i - 1]?.rpm).map((s) => s.at).filter((t) => t > v.from && t < v.to);
+      const first = Math.max(box.left, ...steps.filter((t) => t <= v.now).map((t) => this.x(t)));
+      const lines = [...steps, v.now, ...(v.actBy === null ? [] : [v.actBy])].map((t) => this.x(t));
+      const free = (x: number) => x >= first && x + wide <= right && !lines.some((l) => l > x && l < x + wide);
+      const x = ([first, ...lines].find(free) ?? (first + wide <= right ? first : box.left)) + 0.4 * em;
       capacityWords = text(x, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words);
       if (v.peaks) parts.push(line(right + box.words, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
@@ -490,8 +498,9 @@ export class FanChart {
       const next = shown[i + 1];
       const before = shown[i - 1];
       const wide = m.name.length * 0.55 * em + 1.4 * em;
-      const room = Math.min(next ? this.x(next.at) : right, v?.scale.clipped != null ? right - 12 * em : right) - x;
-      const roomBefore = x - (before ? this.x(before.at) + before.name.length * 0.55 * em + em : box.left);
+      const lines = v ? [v.now, ...(v.actBy === null ? [] : [v.actBy])].map((t) => this.x(t)) : []; // no name is struck through
+      const room = Math.min(next ? this.x(next.at) : right, v?.scale.clipped != null ? right - 12 * em : right, ...lines.filter((l) => l > x)) - x;
+      const roomBefore = x - Math.max(before ? this.x(before.at) + before.name.length * 0.55 * em + em : box.left, ...lines.filter((l) => l < x));
       const side = wide < room ? "start" : wide < roomBefore ? "end" : null;
       const cls = m.draft ? "event draft" : "event";
       out.push(

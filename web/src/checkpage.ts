@@ -2,6 +2,8 @@ import { get, said } from "./api";
 import { bases, check, type CheckAnswer, watch, words } from "./checkanswer";
 import type { Site } from "./documents";
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
+import { dated } from "./paper";
 import { type Page, type Shell, setQuery } from "./shell";
 import { simulatedChip } from "./state";
 import { instant, timeElement, withTimes } from "./zone";
@@ -30,6 +32,7 @@ export class CheckPage implements Page {
   private readonly none = h("p", { class: "card", hidden: true }, "There is no site to check against yet. ", h("a", { href: "/setup?tab=sites" }, "Watch my site"), " (2 minutes).");
 
   constructor(private readonly shell: Shell) {
+    dated(shell);
     const form = h(
       "form",
       { class: "card checkform", role: "search", "aria-label": "Check a topic", novalidate: true, submit: (e) => this.submit(e) },
@@ -236,7 +239,7 @@ export class CheckPage implements Page {
       ...counted.flatMap((c, i): (Node | string)[] => {
         const through = instant(c.through);
         const late = now - through > 10 * 60_000;
-        return [i > 0 ? " · " : "", `${c.source} ${span(through - instant(c.since))}`, ...(late ? [", up to ", timeElement(through, now, zone)] : [])];
+        return [i > 0 ? " · " : "", `${feedName(c.source)} ${span(through - instant(c.since))}`, ...(late ? [", up to ", timeElement(through, now, zone)] : [])];
       }),
     );
   }

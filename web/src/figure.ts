@@ -119,7 +119,7 @@ export class Figure {
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
     const sustain = site.capacity.sustain_minutes || 3;
     const bands = (forecast.points ?? []).length > 0;
-    const compare = bands && c !== null && v.horizon_minutes > 0 && v.word !== ""; // a verdict of something else says no chance
+    const compare = bands && c !== null && v.horizon_minutes > 0 && v.shown_percent !== "" && v.sentence.includes(v.shown_percent); // a verdict of something else says no chance
     patch(this.note, [bands, compare, until, sustain, zone], () => [
       bands && "Each minute by itself: half of all minutes end in the darkest band, 4 of 5 in the middle one, 19 of 20 in the widest.",
       ...(compare

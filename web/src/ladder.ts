@@ -43,7 +43,7 @@ export function ladder(into: HTMLElement, l: Ladder | null, known: boolean, zone
   // The rows stay while their times move, so that an open instruction stays open.
   patch(into, [shape, l.is_ready_made, l.stale, known], () => [
     h("h2", { id: "ladder-h" }, "Remedies"),
-    l.stale && !known ? h("p", { class: "note" }, "No deadlines: there is no forecast that counts now.") : needed.length > 0 ? null : h("p", {}, known ? "None is needed now." : "Whether one is needed nobody can say now."),
+    l.stale && !known ? h("p", { class: "note" }, "No deadlines: there is no forecast that counts now.") : needed.length > 0 ? null : h("p", {}, known ? "None is needed now." : "Nobody can say now whether one is needed."),
     needed.length > 0 ? h("ol", { class: "ladder" }, ...needed.map(rung)) : null,
     rest.length > 0
       ? h(
@@ -53,7 +53,7 @@ export function ladder(into: HTMLElement, l: Ladder | null, known: boolean, zone
           h("ol", { class: "ladder" }, ...rest.map(rung)),
         )
       : null,
-    l.is_ready_made ? h("p", { class: "note" }, "Ready-made remedies with assumed figures. ", h("a", { href: "/setup" }, "Replace them by your own"), ".") : null,
+    l.is_ready_made ? h("p", { class: "note" }, "Ready-made remedies with assumed figures. ", h("a", { href: "/setup" }, "Replace them with your own"), ".") : null,
   ]);
   for (const r of rungs) {
     const cell = into.querySelector(`[data-rung="${r.position}"]`);

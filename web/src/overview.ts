@@ -3,6 +3,7 @@ import type { SiteRow, State, Worklist } from "./documents";
 import { h, patch } from "./element";
 import { Marks } from "./marks";
 import { grouped, money, rate, shortLeft, shownPercent } from "./number";
+import { dated } from "./paper";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
 import { actBy, instant, timeElement, withTimes } from "./zone";
@@ -46,6 +47,7 @@ export class Overview implements Page {
   private readonly before = new Map<string, State>();
 
   constructor(private readonly shell: Shell) {
+    dated(shell);
     const table = (caption: Node, body: HTMLElement, sortable: boolean) =>
       h(
         "table",

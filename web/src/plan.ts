@@ -6,7 +6,7 @@ import { h, patch } from "./element";
 import { bounds, capacityAt, fan, scale } from "./fan";
 import { swatch } from "./figure";
 import { grouped, shownPercent, significant } from "./number";
-import { paper } from "./paper";
+import { paper, printedAt } from "./paper";
 import { type Draft, fields, nameOf, PlanForm, startOf } from "./planform";
 import { change, eventsOf, kinds, type PlannedEvent, remove, save, usual, type WhatIf, type WhatIfSide, waves, whatIf } from "./planned";
 import { saveFile } from "./savefile";
@@ -83,7 +83,7 @@ export class PlanPage implements Page {
       this.parts,
     );
     this.read();
-    paper(shell.main, () => this.chart.repaint(), () => `Printed ${full(shell.clock.now(), this.zone)}. Times are in ${this.zone.replaceAll("_", " ")}.`);
+    paper(shell.main, () => this.chart.repaint(), () => printedAt(shell.clock.now(), this.zone));
   }
 
   // read takes the draft from the address.

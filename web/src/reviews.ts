@@ -2,6 +2,7 @@ import { get, Problem } from "./api";
 import type { Worklist } from "./documents";
 import { h, patch } from "./element";
 import { rate } from "./number";
+import { dated } from "./paper";
 import type { Review, SurgeHead } from "./reviewdoc";
 import { type Page, type Shell, setQuery } from "./shell";
 import { simulatedChip } from "./state";
@@ -26,6 +27,7 @@ export class ReviewsPage implements Page {
   private readonly none = h("div", { class: "card", hidden: true });
 
   constructor(private readonly shell: Shell) {
+    dated(shell);
     this.site = new URLSearchParams(location.search).get("site") ?? "";
     this.siteMenu.addEventListener("change", () => {
       this.site = this.siteMenu.value;
@@ -138,7 +140,7 @@ export class ReviewsPage implements Page {
         !s.closed_at && h("span", { class: "chip open" }, "still open"),
       ),
       w ? h("p", { class: "went" }, ...withTimes(w.said)) : h("p", { class: "note" }, "Reading the ledger…"),
-      h("p", { class: "note" }, kindWords[s.kind] ?? s.kind, s.peak === null ? "" : `, at most ${rate(s.peak)} requests a minute`),
+      h("p", { class: "note" }, kindWords[s.kind] ?? s.kind, s.peak === null ? "" : `, peak ${rate(s.peak)} requests a minute`),
     );
   }
 

@@ -1,5 +1,6 @@
 import { get } from "./api";
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
 import { ago, grouped } from "./number";
 import type { Setting, Tab } from "./setuppage";
 import { simulatedChip } from "./state";
@@ -123,7 +124,7 @@ function feed(x: Source, now: number, zone: string): (Node | null)[] {
     h(
       "div",
       { class: "inrow feedhead" },
-      h("h2", {}, x.source),
+      h("h2", {}, feedName(x.source)),
       look && h("span", { class: `badge ${look.tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, look.shape), look.word),
       x.simulated && simulatedChip(),
       h("span", { class: "note" }, `${x.kind}, ${every}`),

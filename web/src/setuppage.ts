@@ -1,6 +1,7 @@
 import { get } from "./api";
 import type { Site } from "./documents";
 import { h } from "./element";
+import { dated } from "./paper";
 import { CapacityTab } from "./setupcapacity";
 import { FeedsTab } from "./setupfeeds";
 import { HooksTab } from "./setuphooks";
@@ -50,6 +51,7 @@ export class SetupPage implements Page {
   private asked = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly shell: Shell) {
+    dated(shell);
     const asked = new URLSearchParams(location.search).get("tab");
     const [name, title, make] = tabs.find(([t]) => t === asked) ?? tabs[0]!;
     this.tab = make();

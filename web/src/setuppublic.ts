@@ -52,7 +52,7 @@ export class PublicTab implements Tab {
         { name: "part", label: "What is affected", hint: "Checkout. Empty: the whole site.", attributes: { maxlength: "80" } },
         { name: "reference", label: "Reference visitors quote", hint: "Left empty, one is made.", attributes: { maxlength: "40" } },
         { name: "back_from", label: "Working again, at best", attributes: time, hint: "As likely before as after." },
-        { name: "back_by", label: "… and at the latest", attributes: time, hint: "This one is shown, rounded up: a known wait feels shorter, an overrun worse." },
+        { name: "back_by", label: "… and at the latest", attributes: time, hint: "Visitors see this one, rounded up." },
         { name: "by", label: "Who says so", attributes: { maxlength: "100" } },
         this.last,
       ],
@@ -101,7 +101,7 @@ export class PublicTab implements Tab {
     const zone = this.setting?.shell.zone ?? x.time_zone;
     patch(this.last, [n.set_at, n.by, x.time_zone, zone], () => [
       `Times in this form are in ${x.time_zone}. `,
-      ...(n.set_at ? ["Last set ", timeElement(instant(n.set_at), now, zone), n.by ? ` by ${n.by}.` : "."] : ["Never set."]),
+      ...(n.set_at ? ["Last published ", timeElement(instant(n.set_at), now, zone), n.by ? ` by ${n.by}.` : "."] : ["Never published."]),
     ]);
     patch(this.seen, [n.shown, status, x.slug], () => [
       h("h2", { id: "seen-h" }, "What visitors see now"),

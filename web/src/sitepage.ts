@@ -9,13 +9,13 @@ import { FirstBreach } from "./firstbreach";
 import { ladder, type Ladder } from "./ladder";
 import { Marks } from "./marks";
 import { minutesLeft, money, shownPercent } from "./number";
-import { paper } from "./paper";
+import { paper, printedAt } from "./paper";
 import { eventsOf, type PlannedEvent } from "./planned";
 import { recordOf } from "./record";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, look, simulatedChip } from "./state";
 import { TakeAway } from "./takeaway";
-import { actBy, full, instant, timeElement, withTimes } from "./zone";
+import { actBy, instant, timeElement, withTimes } from "./zone";
 
 const minute = 60_000;
 
@@ -94,7 +94,7 @@ export class SitePage implements Page {
       ),
       this.parts,
     );
-    paper(shell.main, () => this.figure.repaint(), () => `Printed ${full(shell.clock.now(), shell.zone)}. Times are in ${shell.zone.replaceAll("_", " ")}.`);
+    paper(shell.main, () => this.figure.repaint(), () => printedAt(shell.clock.now(), shell.zone));
   }
 
   async load(): Promise<void> {
@@ -322,7 +322,7 @@ export class SitePage implements Page {
             {},
             timeElement(instant(t.at), now, zone),
             badge(t.to),
-            h("span", {}, ...withTimes(t.headline), t.probability === null || t.to === "over_capacity" ? "" : ` (chance ${shownPercent(t.probability).text})`),
+            h("span", {}, ...withTimes(t.headline), t.probability === null || t.to === "over_capacity" ? "" : h("span", { class: "together" }, ` (chance ${shownPercent(t.probability).text})`)),
           ),
         ),
       ),

@@ -10,7 +10,7 @@ function tokens(block: string): Record<string, string> {
   return Object.fromEntries([...block.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6});/g)].map((m) => [m[1]!, m[2]!]));
 }
 
-const [light = "", rest = ""] = css.split("@media (prefers-color-scheme: dark)");
+const [light = "", rest = ""] = css.split("@media screen and (prefers-color-scheme: dark)");
 const dark = rest.split("@media (forced-colors")[0]!;
 const themes = { light: tokens(light), dark: { ...tokens(light), ...tokens(dark) } };
 

@@ -1,4 +1,5 @@
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
 import { amount, type Kind, kinds, type Series, type SourceMentions } from "./topicseries";
 import { clock, ticks, timeElement } from "./zone";
 
@@ -72,7 +73,7 @@ export class TopicChart {
     this.view = v;
     this.cursor = cursor;
     const { series: s, source, now, zone } = v;
-    const name = source.source;
+    const name = feedName(source.source);
     patch(this.title, name, () => [name]);
     const now5 = source.recent;
     patch(this.rate, [now5.organic, s.unit], () => [`${amount(now5.organic)} ${s.unit}`]);
@@ -206,7 +207,7 @@ export class TopicChart {
       h(
         "table",
         {},
-        h("caption", {}, `Mentions ${s.unit}, ${v.source.source}`),
+        h("caption", {}, `Mentions ${s.unit}, ${feedName(v.source.source)}`),
         h("thead", {}, h("tr", {}, ...["time", ...kinds].map((c) => h("th", { scope: "col" }, c)))),
         h(
           "tbody",

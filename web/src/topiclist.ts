@@ -1,6 +1,8 @@
 import { get, post, Problem, put } from "./api";
 import type { Site } from "./documents";
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
+import { dated } from "./paper";
 import { Form } from "./setupform";
 import type { Page, Shell } from "./shell";
 import { simulatedChip } from "./state";
@@ -26,6 +28,7 @@ export class TopicList implements Page {
   private readonly site: HTMLSelectElement;
 
   constructor(private readonly shell: Shell) {
+    dated(shell);
     this.site = h<HTMLSelectElement>("select", { id: "feeds" });
     this.form = new Form(
       [
@@ -141,7 +144,7 @@ export class TopicList implements Page {
   private saying(t: Topic): string {
     const m = this.said.get(t.slug);
     if (!m) return "–";
-    const parts = (m.sources ?? []).map((s) => `${s.source} ${amount(s.recent.organic)}${s.step_seconds >= 3600 ? " an hour" : ""}`);
+    const parts = (m.sources ?? []).map((s) => `${feedName(s.source)} ${amount(s.recent.organic)}${s.step_seconds >= 3600 ? " an hour" : ""}`);
     return parts.length === 0 ? "not counted yet" : parts.join(" · ");
   }
 }

@@ -2,6 +2,8 @@ import { del, get, Problem, put } from "./api";
 import { check, type CheckAnswer } from "./checkanswer";
 import type { Site, State } from "./documents";
 import { h, patch } from "./element";
+import { feedName } from "./feedname";
+import { dated } from "./paper";
 import { act, deletion, Form } from "./setupform";
 import { type Page, type Shell, setQuery } from "./shell";
 import { badge, simulatedChip } from "./state";
@@ -48,7 +50,7 @@ export class TopicPage implements Page {
   private readonly choice = h("div", { class: "choice", role: "group", "aria-label": "Hours shown" });
   private readonly grid = h("div", { class: "talks" });
   private readonly empty = h("p", { class: "card", hidden: true });
-  private readonly feeds = h("section", { class: "card", "aria-labelledby": "feeds-h" });
+  private readonly feeds = h("section", { class: "card sitesfed", "aria-labelledby": "feeds-h" });
   private readonly revision = h("p", { class: "note" });
   private readonly form: Form;
   private readonly parts: HTMLElement;
@@ -57,6 +59,7 @@ export class TopicPage implements Page {
     private readonly shell: Shell,
     private readonly slug: string,
   ) {
+    dated(shell);
     for (const w of Object.keys(windows) as Window[]) {
       this.choice.append(h("button", { type: "button", "data-window": w, click: () => this.choose(w) }, w.replace("h", " h")));
     }
@@ -239,7 +242,7 @@ export class TopicPage implements Page {
 
   private facts(a: CheckAnswer | null, feeds: number): void {
     const facts: string[] = [];
-    const summed = (a?.counted ?? []).filter((c) => c.summed).map((c) => c.source);
+    const summed = (a?.counted ?? []).filter((c) => c.summed).map((c) => feedName(c.source));
     patch(this.note, summed, () => [
       "Raw counts everything; organic leaves out copies and suspects; authors counts people once. Each feed stands for itself, with its own scale, because the people of many overlap.",
       summed.length > 1 && ` Only posts of networks that do not share them are added up, for the number at the top: ${listed(summed)}.`,

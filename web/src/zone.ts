@@ -89,15 +89,16 @@ export function timeElement(ms: number, now: number, zone: string): HTMLElement 
   return h("time", { datetime: new Date(ms).toISOString(), title: full(ms, zone) }, when(ms, now, zone));
 }
 
-const clockTime = /\b(?:[01]\d|2[0-3]):[0-5]\d\b/g;
+const clockTimeOrPercent = /\b(?:[01]\d|2[0-3]):[0-5]\d\b|\(?\b\d+ %\)?/g;
 
-// withTimes puts the clock times of a server's sentence into <time> and changes no character of it.
+// withTimes puts the clock times of a server's sentence into <time>, keeps each number with its percent sign on one
+// line, and changes no character of it.
 export function withTimes(sentence: string): (Node | string)[] {
   const out: (Node | string)[] = [];
   let from = 0;
-  for (const m of sentence.matchAll(clockTime)) {
+  for (const m of sentence.matchAll(clockTimeOrPercent)) {
     if (m.index > from) out.push(sentence.slice(from, m.index));
-    out.push(h("time", {}, m[0]));
+    out.push(m[0].includes("%") ? h("span", { class: "together" }, m[0]) : h("time", {}, m[0]));
     from = m.index + m[0].length;
   }
   if (from < sentence.length) out.push(sentence.slice(from));
