@@ -32,6 +32,7 @@ type fakeStore struct {
 	sites      []surgecast.Site
 	topics     []surgecast.Topic
 	links      []surgecast.SiteTopic
+	pasts      map[[2]int64]surgecast.TopicPast // by topic and source
 	sources    []surgecast.Source
 	mentions   map[[2]int64]map[time.Time]surgecast.MentionMinute
 	traffic    map[string]surgecast.TrafficMinute
@@ -320,6 +321,18 @@ func (f *fakeStore) SiteTopics(context.Context) ([]surgecast.SiteTopic, error) {
 	done, err := f.in()
 	defer done()
 	return slices.Clone(f.links), err
+}
+
+func (f *fakeStore) PastsOf(_ context.Context, topic int64) (map[int64]surgecast.TopicPast, error) {
+	done, err := f.in()
+	defer done()
+	out := map[int64]surgecast.TopicPast{}
+	for k, p := range f.pasts {
+		if k[0] == topic {
+			out[k[1]] = p
+		}
+	}
+	return out, err
 }
 
 func (f *fakeStore) EnsureSource(_ context.Context, s surgecast.Source) (surgecast.Source, error) {

@@ -105,7 +105,11 @@ func (s *Server) siteRoutes() {
 	registerMaking(s, op, surgecast.ScopeWrite, s.createSite)
 	register(s, operation("GET", "/v1/sites/{site}", "get-site", "One site"), surgecast.ScopeRead, s.getSite)
 	register(s, operation("PUT", "/v1/sites/{site}", "put-site", "Change a site"), surgecast.ScopeWrite, s.putSite)
-	register(s, operation("DELETE", "/v1/sites/{site}", "delete-site", "Delete a site and all that is stored of it"), surgecast.ScopeWrite, s.deleteSite)
+	op = operation("DELETE", "/v1/sites/{site}", "delete-site", "Delete a site and stop all that goes on for it")
+	op.Description = "Goes at once: its settings, links to topics, planned events, ladder, overrides, notices, load tests, models and messages not yet sent. " +
+		"Its open surges are closed within seconds, and surge.closed is sent. Its minutes, forecasts, decisions and the log of deliveries stay, unreachable by its name, " +
+		"until retention drops them; its surges stay. A new site of the same slug begins with nothing."
+	register(s, op, surgecast.ScopeWrite, s.deleteSite)
 }
 
 func (s *Server) listSites(ctx context.Context, in *sitesIn) (*sitesOut, error) {

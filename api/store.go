@@ -33,6 +33,8 @@ type Store interface {
 	LinkTopic(ctx context.Context, account int64, site, topic string, since time.Time, weight float64) error
 	UnlinkTopic(ctx context.Context, account int64, site, topic string) error
 	SiteTopics(ctx context.Context) ([]surgecast.SiteTopic, error)
+	// PastsOf is how far back a topic reaches, by source.
+	PastsOf(ctx context.Context, topicID int64) (map[int64]surgecast.TopicPast, error)
 
 	EnsureSource(ctx context.Context, s surgecast.Source) (surgecast.Source, error)
 	Sources(ctx context.Context) ([]surgecast.Source, error)

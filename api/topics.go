@@ -40,6 +40,18 @@ type TopicBody struct {
 	UpdatedAt time.Time `json:"updated_at"`
 
 	Talk *TalkBody `json:"talk" doc:"How it is talked about now; null in lists, and where no feed has counted it lately"`
+
+	Past []PastBody `json:"past,omitempty" doc:"How far back its minutes are whole, in each feed that is read as it comes; absent in lists, and until the first such feed counts it"`
+}
+
+// PastBody is how far back a topic reaches in one feed. What was said before it was made is read afterwards, the newest
+// first.
+type PastBody struct {
+	Source    string     `json:"source"`
+	Since     time.Time  `json:"since" doc:"Its minutes are whole from here on"`
+	ReadingTo *time.Time `json:"reading_to" doc:"The past is being read, back to here; null: it is complete"`
+	Complete  bool       `json:"complete" doc:"No more of the past will be read"`
+	Sentence  string     `json:"sentence" doc:"That in words while it is being read; empty afterwards"`
 }
 
 // TalkBody is how a topic is talked about now, in the feed that says most of it.
@@ -138,7 +150,10 @@ func (s *Server) topicRoutes() {
 	registerMaking(s, op, surgecast.ScopeWrite, s.createTopic)
 	register(s, operation("GET", "/v1/topics/{topic}", "get-topic", "One topic"), surgecast.ScopeRead, s.getTopic)
 	register(s, operation("PUT", "/v1/topics/{topic}", "put-topic", "Change a topic; other terms start a revision"), surgecast.ScopeWrite, s.putTopic)
-	register(s, operation("DELETE", "/v1/topics/{topic}", "delete-topic", "Stop counting a topic and delete its counts"), surgecast.ScopeWrite, s.deleteTopic)
+	op = operation("DELETE", "/v1/topics/{topic}", "delete-topic", "Stop counting a topic")
+	op.Description = "Goes at once: its terms, links to sites and model. An open surge of it is closed within seconds, and surge.closed is sent. " +
+		"Its minutes and forecasts stay, unreachable by its name, until retention drops them; its surges stay. A new topic of the same slug begins with nothing."
+	register(s, op, surgecast.ScopeWrite, s.deleteTopic)
 	register(s, operation("GET", "/v1/topics/{topic}/mentions", "topic-mentions", "Mentions by source, minute by minute"), surgecast.ScopeRead, s.mentions)
 	register(s, operation("GET", "/v1/sites/{site}/topics", "site-topics", "Topics that feed a site"), surgecast.ScopeRead, s.siteTopics)
 	register(s, operation("PUT", "/v1/sites/{site}/topics/{topic}", "link-topic", "Let a topic feed a site"), surgecast.ScopeWrite, s.linkTopic)
@@ -197,7 +212,36 @@ func (s *Server) getTopic(ctx context.Context, in *TopicPath) (*topicOut, error)
 			b.Talk = &TalkBody{now.At, publicSource(now.Source, t.AccountID), Number(now.TimesUsual), Number(unknownIfZero(now.DoublingMinutes)), now.Decay, now.Sentence}
 		}
 	}
+	if b.Past, err = s.pastOf(ctx, t); err != nil {
+		return nil, fmt.Errorf("asking how far back %s reaches: %w", t.Slug, err)
+	}
 	return &topicOut{b}, nil
+}
+
+// pastOf is how far back a topic reaches, feed by feed.
+func (s *Server) pastOf(ctx context.Context, t surgecast.Topic) ([]PastBody, error) {
+	pasts, err := s.c.Store.PastsOf(ctx, t.ID)
+	if err != nil || len(pasts) == 0 {
+		return nil, err
+	}
+	sources, err := s.c.Store.Sources(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing sources: %w", err)
+	}
+	var out []PastBody
+	for _, src := range sources {
+		p, ok := pasts[src.ID]
+		if !ok {
+			continue
+		}
+		b := PastBody{Source: publicSource(src.Slug, t.AccountID), Since: p.Since.UTC(), Complete: p.BackTo.IsZero(), Sentence: p.Sentence(s.now())}
+		if !b.Complete {
+			to := p.BackTo.UTC()
+			b.ReadingTo = &to
+		}
+		out = append(out, b)
+	}
+	return out, nil
 }
 
 func (s *Server) putTopic(ctx context.Context, in *topicPutIn) (*topicOut, error) {

@@ -212,6 +212,7 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 		`DELETE FROM mention_series WHERE last_minute < $1`,
 		`DELETE FROM traffic_series WHERE last_minute < $1`,
 		`UPDATE mention_series SET first_minute = $1 WHERE first_minute < $1`,
+		`UPDATE topic_past SET since = $1, back_to = NULL, border = NULL WHERE since < $1`,
 		`UPDATE traffic_series SET first_minute = $1, last_complete = CASE WHEN last_complete >= $1 THEN last_complete END WHERE first_minute < $1`,
 	} {
 		if _, err := s.pool.Exec(ctx, forget, day); err != nil {

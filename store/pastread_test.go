@@ -13,7 +13,8 @@ import (
 // reads what was published first gets the past as it was read, marked late, and not the zeros that stand for it in
 // closed minutes; the series begins where the past does, with the silence before the first mention.
 //
-// Fails when: mentions takes first_n of a late minute, Late is not said, or firstSQL is first_minute.
+// Fails when: mentions takes first_n of a late minute, Late is not said, firstSQL is first_minute, or
+// DropPartitionsBefore leaves topic_past as it was.
 func TestPastAsFirstPublished(t *testing.T) {
 	s, _ := open(t)
 	ctx := t.Context()
@@ -57,6 +58,14 @@ func TestPastAsFirstPublished(t *testing.T) {
 		}
 		return hs[0].First
 	}
+	reach := func(since, back time.Time) {
+		t.Helper()
+		p := must[map[int64]surgecast.TopicPast](t)(s.PastsOf(ctx, topic.ID))
+		if got := p[stream.ID]; len(p) != 1 || !got.Since.Equal(since) || !got.BackTo.Equal(back) {
+			t.Errorf("it reaches back to %+v, want %s, being read to %s", p, since, back)
+		}
+	}
+	reach(minute(20), minute(5))
 	check("from memory", map[int]bucket{19: {Missing: true}, 20: want(0, true), 25: want(4, true), 30: want(6, false), 31: want(0, false)})
 	if got := first(); got != minute(25).Unix() {
 		t.Errorf("before anything was read back the series begins at %d, want its first count at %d", got, minute(25).Unix())
@@ -66,10 +75,20 @@ func TestPastAsFirstPublished(t *testing.T) {
 		SourceID: stream.ID, Topics: []surgecast.PastMoved{{TopicID: topic.ID, From: minute(20), To: minute(5), Done: true}},
 		Rows: []surgecast.MentionMinute{mention(topic.ID, stream.ID, minute(7), 3), mention(topic.ID, stream.ID, minute(15), 2)},
 	}, minute(33)))
+	reach(minute(5), time.Time{})
 	check("read back", map[int]bucket{
 		4: {Missing: true}, 5: want(0, true), 7: want(3, true), 15: want(2, true), 20: want(0, true), 25: want(4, true), 30: want(6, false), 31: want(0, false),
 	})
 	if got := first(); got != minute(5).Unix() {
 		t.Errorf("the series begins at %d, want where its past does, at %d", got, minute(5).Unix())
 	}
+
+	// Retention drops the day: what was known of it is neither zero nor the beginning any more.
+	ok(t, s.AddMentions(ctx, l, stream.ID, "b", "c", []surgecast.MentionMinute{mention(topic.ID, stream.ID, minute(780), 1)}, minute(781)))
+	ok(t, s.MarkSourceMinutes(ctx, stream.ID, minute(720), minute(781), true, minute(781)))
+	ok(t, s.DropPartitionsBefore(ctx, minute(780)))
+	if got := first(); got != minute(720).Unix() {
+		t.Errorf("the series begins at %d, want midnight, %d", got, minute(720).Unix())
+	}
+	check("dropped", map[int]bucket{7: {Missing: true}, 25: {Missing: true}})
 }

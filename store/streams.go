@@ -136,6 +136,22 @@ func (s *Store) TopicPasts(ctx context.Context, sourceID int64) ([]surgecast.Top
 	return ps, nil
 }
 
+// PastsOf is how far back one topic reaches, by source: in the streams that count it.
+func (s *Store) PastsOf(ctx context.Context, topicID int64) (map[int64]surgecast.TopicPast, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT source_id, since, back_to, read_until FROM topic_past WHERE topic_id = $1`, topicID)
+	out := map[int64]surgecast.TopicPast{}
+	var source int64
+	var since time.Time
+	var back, until *time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&source, &since, &back, &until}, func() error {
+		out[source] = surgecast.TopicPast{TopicID: topicID, Since: since.UTC(), BackTo: orZero(back), ReadUntil: orZero(until)}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("reading how far back topic %d reaches: %w", topicID, err)
+	}
+	return out, nil
+}
+
 // The condition on since makes a piece that is added again, after an answer was lost or by a process that was
 // paused, change nothing.
 const movePastsSQL = `
