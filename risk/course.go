@@ -50,9 +50,9 @@ func Busiest(f *surgecast.SiteForecast) (at time.Time, rpm float64) {
 	return at, rpm
 }
 
-// BackBy is from when on 16 in 20 cases are under capacity, minute by minute of the next 24 hours: the last time the
-// .8 quantile lies above capacity. Zero when it is not back within 24 hours, or nothing is known.
-func BackBy(f *surgecast.SiteForecast) time.Time {
+// BackBy is from when on a share level of the cases is under capacity, in steps of 5 minutes of the next 24 hours: after
+// the last time that quantile lies above capacity. Zero when it is not back within 24 hours, or nothing is known.
+func BackBy(f *surgecast.SiteForecast, level float64) time.Time {
 	if !drawn(f) || !(f.CapacityRPM > 0) {
 		return time.Time{}
 	}
@@ -60,12 +60,12 @@ func BackBy(f *surgecast.SiteForecast) time.Time {
 	dst := make([]float64, len(f.Levels))
 	last := 1440.0
 	for lead := last; lead >= step; lead -= step {
-		q := quantile(f, .8, dst, lead)
+		q := quantile(f, level, dst, lead)
 		if math.IsNaN(q) {
 			return time.Time{}
 		}
 		if q > f.CapacityRPM {
-			if lead == 1440 {
+			if lead == last {
 				return time.Time{}
 			}
 			return f.Origin.Add(time.Duration(lead+step) * time.Minute)

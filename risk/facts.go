@@ -22,7 +22,8 @@ type Facts struct {
 
 	// Over capacity and recovery. Zero times are left out or taken from Surge and Forecast.
 	OverSince   time.Time // demand first passed capacity
-	BackBy      time.Time // 16 in 20 such surges are back under capacity by then; Say rounds it up
+	BackFrom    time.Time // 10 in 20 such surges are back under capacity by then, and
+	BackBy      time.Time // 16 in 20 by then; Say rounds both up
 	UnderSince  time.Time // back under capacity
 	WatchUntil  time.Time // end of the recovery's watch; zero: UnderSince + RecoveryAfterOver
 	SecondWave  float64   // chance of passing capacity again by WatchUntil; 0: read from the risk curve

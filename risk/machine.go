@@ -98,7 +98,8 @@ const (
 //
 //	calm, learning → watch      risk(6 h) ≥ watch in 2 of 3 minutes
 //	calm … watch → alert        risk(L+D) ≥ p_hi or act-by due (past, or past before the vote is) in 2 of 3 minutes;
-//	                            or risk > 1 − (1−p_hi)/5, or a minute beyond .9999, at once
+//	                            or risk > 1 − (1−p_hi)/5, or a minute beyond .9999, at once;
+//	                            from watch also risk(L+D) ≥ p_hi with the act-by due, at once
 //	watch → calm                risk(6 h) < watch/2 for 15 minutes
 //	alert → recovery            risk < p_hi/3 for 15 minutes and demand < 60 % of capacity, or for 60 minutes at any demand
 //	                            under capacity; after an overload risk < p_hi for 15 minutes under capacity. In every
@@ -193,7 +194,9 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 	}
 
 	impossible := in.Tail > ImpossibleTail && in.DemandRPM >= ImpossibleShare*in.CapacityRPM
-	alert := twoOfThree(m.High) || in.Risk > 1-(1-high)/5 || impossible
+	// A watch has had its two votes. When the act-by will not wait for two more, one is enough (decision 0011).
+	urgent := m.State == surgecast.StateWatch && in.Due && in.Risk >= high
+	alert := twoOfThree(m.High) || in.Risk > 1-(1-high)/5 || impossible || urgent
 
 	switch m.State {
 	case surgecast.StateOver:

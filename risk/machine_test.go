@@ -82,6 +82,11 @@ func TestMachine(t *testing.T) {
 		// Decide by 14:02 at a chance under p_hi: the second vote, 14:01, comes while there is time.
 		// Fails when: judge does not count Due.
 		{"act-by due is alert before it is past", many(2, minute{risk: .12, demand: 600, more: func(e *Evidence) { e.Due = true }}), "14:01 alert"},
+		// In a watch one minute over p_hi is enough when the act-by is due; out of calm it is not, and neither is .19.
+		// Fails when: judge drops urgent.
+		{"a watch does not wait past its act-by", script(many(2, minute{risk: .15, demand: 600}), many(1, minute{risk: .25, demand: 600, more: func(e *Evidence) { e.Due = true }})), "14:01 watch, 14:02 alert"},
+		{"out of calm it waits", script(minutes(0, 0), many(1, minute{risk: .25, demand: 600, more: func(e *Evidence) { e.Due = true }}), minutes(0, 0)), ""},
+		{"in a watch, due, but not likely enough", script(many(2, minute{risk: .15, demand: 600}), many(1, minute{risk: .19, demand: 600, more: func(e *Evidence) { e.Due = true }}), minutes(.15)), "14:01 watch"},
 		{"an impossible minute", []minute{{risk: .01, demand: 600}, {risk: .01, demand: 700, more: func(e *Evidence) { e.Tail = .99995 }}}, "14:01 alert"},
 		{"impossible, but tiny", []minute{{risk: .01, demand: 1}, {risk: .01, demand: 90, more: func(e *Evidence) { e.Tail = .99995 }}}, ""},
 		{"merely unusual", []minute{{risk: .01, demand: 600}, {risk: .01, demand: 700, more: func(e *Evidence) { e.Tail = .999 }}}, ""},

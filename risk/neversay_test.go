@@ -79,7 +79,7 @@ func randomFacts(t *rapid.T) Facts {
 	facts.Site.Capacity.Currency = rapid.SampledFrom([]string{"EUR", "USD", "CHF", ""}).Draw(t, "currency")
 	facts.LastMinute = now.Add(-time.Duration(rapid.IntRange(1, 30).Draw(t, "silent")) * time.Minute)
 	facts.DaysOfHistory = draw("days", 0, .5, 1.9, 60)
-	facts.OverSince, facts.BackBy, facts.UnderSince = around("over"), around("back"), around("under")
+	facts.OverSince, facts.BackFrom, facts.BackBy, facts.UnderSince = around("over"), around("half"), around("back"), around("under")
 	facts.WatchUntil, facts.BusiestAt, facts.BusiestRPM = around("watch"), around("busiest"), draw("rpm", 0, .4, 643, 1e9)
 	facts.SecondWave = draw("wave", 0, .02, .15, 1)
 	facts.KeptUnits, facts.KeptUntil = rapid.IntRange(0, 9).Draw(t, "kept"), around("kept until")

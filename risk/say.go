@@ -376,12 +376,20 @@ func (s *sentences) over() {
 	}
 	back := ""
 	if s.BackBy.IsZero() {
-		s.BackBy = BackBy(s.fc)
+		s.BackFrom, s.BackBy = BackBy(s.fc, .5), BackBy(s.fc, .8)
 	}
-	if s.BackBy.After(s.now) {
-		by := s.overBy(s.BackBy)
+	// The late end alone reads as the time it will take, and is hours after it: the falls of surges differ that much.
+	from, by := s.overBy(s.BackFrom), s.overBy(s.BackBy)
+	half := s.BackFrom.After(s.now)
+	switch late := s.BackBy.After(s.now); {
+	case half && late && from != by:
+		s.v.Sentence = join(s.v.Sentence, "10 in 20 such surges are back under capacity by "+from+", 16 in 20 by "+by+".")
+		back = "Most likely normal again between " + from + " and " + by + "."
+	case late:
 		s.v.Sentence = join(s.v.Sentence, "16 in 20 such surges are back under capacity by "+by+".")
 		back = "Most likely normal again by " + by + "."
+	case half:
+		s.v.Sentence = join(s.v.Sentence, "10 in 20 such surges are back under capacity by "+from+".")
 	}
 	s.v.Visitors = join("Very busy. Pages may be slow or refuse to load.", back, "Next update "+s.nextUpdate()+".")
 }

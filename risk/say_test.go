@@ -160,14 +160,14 @@ func TestSay(t *testing.T) {
 				f.DemandRPM = 1483
 				f.Recommendation = surgecast.Recommendation{Units: 13, WouldBeUnits: 13}
 				facts := factsAt(now, f)
-				facts.OverSince, facts.BackBy = on(15, 3), on(16, 33)
+				facts.OverSince, facts.BackFrom, facts.BackBy = on(15, 3), on(15, 48), on(16, 33)
 				return facts
 			},
 			want: [4]string{
 				"Over capacity since 15:03.",
-				"1,480 requests a minute arrive, 1,200 can be served. Units ordered now serve from 15:16. 16 in 20 such surges are back under capacity by 16:40.",
+				"1,480 requests a minute arrive, 1,200 can be served. Units ordered now serve from 15:16. 10 in 20 such surges are back under capacity by 15:50, 16 in 20 by 16:40.",
 				"Over since 15:03",
-				"Very busy. Pages may be slow or refuse to load. Most likely normal again by 16:40. Next update 15:30.",
+				"Very busy. Pages may be slow or refuse to load. Most likely normal again between 15:50 and 16:40. Next update 15:30.",
 			},
 			word: "almost certain", shown: "over 99 %",
 		},

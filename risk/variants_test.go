@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -206,14 +207,22 @@ func TestCourse(t *testing.T) {
 	}
 	// linear in log lead and log(1 + q): log 1501 → log 901 over log 2; 1,200 is passed at 240·2^(.2230/.5104) = 324.9
 	// minutes, so 325 from 14:19 is the first step under it: 19:44.
-	if got := BackBy(f); !got.Equal(on(19, 44)) {
+	if got := BackBy(f, .8); !got.Equal(on(19, 44)) {
 		t.Errorf("back by %v, want 19:44", got)
 	}
+	// The median: log 1401 → log 601 over log 2; 1,200 is passed at 240·2^(.1541/.8464) = 272.3 minutes: 275, 18:54.
+	if got := BackBy(f, .5); !got.Equal(on(18, 54)) {
+		t.Errorf("half are back by %v, want 18:54", got)
+	}
+	v := Say(Facts{Site: nordlicht(), Forecast: f, Now: on(14, 20), LastMinute: on(14, 19), DaysOfHistory: 30, OverSince: on(14, 10)})
+	if !strings.Contains(v.Sentence, "10 in 20 such surges are back under capacity by 19:00, 16 in 20 by 19:50.") || !strings.Contains(v.Visitors, "between 19:00 and 19:50") {
+		t.Errorf("over: %s / %s", v.Sentence, v.Visitors)
+	}
 	f.QuantilesRPM[4] = []float64{900, 1300, 1400}
-	if got := BackBy(f); !got.IsZero() {
+	if got := BackBy(f, .8); !got.IsZero() {
 		t.Errorf("over again tomorrow: back by %v, want never", got)
 	}
-	if at, _ := Busiest(&surgecast.SiteForecast{}); !at.IsZero() || !BackBy(&surgecast.SiteForecast{}).IsZero() {
+	if at, _ := Busiest(&surgecast.SiteForecast{}); !at.IsZero() || !BackBy(&surgecast.SiteForecast{}, .8).IsZero() {
 		t.Error("nothing drawn, yet a time is named")
 	}
 }
