@@ -123,6 +123,16 @@ var stages = map[string]func(*course){
 		})
 		c.revive("engine")
 	},
+	// Nobody else asks the queue meanwhile: the notifier is away.
+	"engine before its messages are queued": func(c *course) {
+		c.kill("notify", "notify, while messages are queued")
+		c.held("river.river_job", func(waiting func() int) {
+			c.playTo(func() bool { return waiting() > 0 })
+			c.kill("engine", "engine, with messages written and not yet queued")
+		})
+		c.revive("engine")
+		c.revive("notify")
+	},
 	"engine after its commit": func(c *course) {
 		c.release()
 		want := c.origin().Add(-time.Minute)
@@ -292,7 +302,7 @@ func TestKilledAtEveryStage(t *testing.T) {
 		plan := map[int][]string{ // minute of the story → what happens one after the other, until all come back
 			4:  {"api while it answers"},
 			15: {"notify in the middle of an answer", "notify after an answer", "engine before its forecast is committed", "ingest before its counts are committed"},
-			24: {"api while it answers"},
+			24: {"engine before its messages are queued", "api while it answers"},
 			30: {"engine and notify until an instruction expires", "ingest in the middle of a minute", "api while it answers"},
 		}
 		for !c.unwound() {
@@ -300,7 +310,7 @@ func TestKilledAtEveryStage(t *testing.T) {
 				c.stage(name)
 			}
 			c.release()
-			if c.minute < 60 || c.minute%10 == 0 { // the long way back in larger steps
+			if c.minute < 60 || c.minute%5 == 0 { // the long way back in larger steps
 				c.forecast()
 			}
 		}
