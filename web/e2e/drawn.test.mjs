@@ -2,26 +2,12 @@
 // skipped with that reason.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
+import { draw, skip } from "./drawing.mjs";
 import * as fixtures from "./fixtures.mjs";
 import { axe, bareTimes, closeBrowser, open } from "./page.mjs";
 
 after(closeBrowser);
-
-const go = spawnSync("go", ["version"]).status === 0;
-const skip = go ? false : "there is no Go toolchain to draw the pages with";
-
-// draw hands the documents to the package's own Draw, through a test that writes what it drew.
-function draw(page, doc) {
-  const done = spawnSync("go", ["test", "-v", "-count=1", "-run", "^TestDrawnForBrowser$", "."], {
-    cwd: new URL("..", import.meta.url), encoding: "utf8", maxBuffer: 1 << 26,
-    env: { ...process.env, SURGECAST_DRAW: JSON.stringify({ page, doc }) },
-  });
-  const m = /<!doctype html>[\s\S]*<\/html>/.exec(done.stdout);
-  assert.ok(m, done.stdout.slice(0, 2000) + done.stderr.slice(0, 2000));
-  return m[0];
-}
 
 for (const state of ["simulated", "nodata", "calm", "unknowncapacity"]) {
   test(`drawn site, ${state}: same words, axe clean in light, dark and 390 px, works without script`, { skip }, async () => {

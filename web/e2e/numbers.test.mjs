@@ -5,7 +5,9 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { draw, skip } from "./drawing.mjs";
 import { states } from "./fixtures.mjs";
+import { review } from "./hindsight.mjs";
 import { closeBrowser, open } from "./page.mjs";
 
 after(closeBrowser);
@@ -147,3 +149,56 @@ for (const [name, options] of Object.entries(pages)) {
       assert.deepEqual(wrong, []);
     }));
 }
+
+const berlin = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Berlin" });
+const none = (x, words) => (x === null ? "–" : words(x));
+
+// Being among the figures the API gave is not enough where many are alike: in a review each stands beside its own field.
+const ownOf = {
+  "asked before": (r) => none(r.warning_minutes, (x) => `${grouped(x)} min`),
+  "minutes over": (r) => grouped(r.minutes_over),
+  "lost requests (est.)": (r) => none(r.lost_requests, (x) => grouped(digits(x, 3))),
+  "unit-hours": (r) => none(r.unit_hours, (x) => String(Number(x.toPrecision(3)))),
+  "most units": (r) => grouped(r.peak_units),
+  cost: (r) => none(r.cost, (x) => `€${grouped(digits(x, 3))}`),
+};
+
+// Fails when rules.ts shows minutes_over + 1, or the column of another field.
+for (const kind of ["good", "missed", "false"]) {
+  test(`review, ${kind}: each figure is its own field's`, () =>
+    open({ path: `/reviews/srg_${kind}`, ready: false }, async (page) => {
+      await page.waitForSelector(".saidline strong");
+      const r = review(kind);
+      const costs = r.rules.some((x) => x.cost !== null);
+      const rows = await page.locator(".rulestable tbody tr").evaluateAll((all) => all.map((tr) => [tr.querySelector("th").innerText, ...[...tr.querySelectorAll("td")].map((td) => [td.dataset.label, td.innerText])]));
+      assert.deepEqual(rows, r.rules.map((x) => [x.rule, ...Object.entries(ownOf).filter(([k]) => costs || k !== "cost").map(([k, f]) => [k, f(x)])]));
+      const heads = await page.locator(".rulestable thead th").allInnerTexts();
+      assert.deepEqual(heads.slice(1), rows[0].slice(1).map(([k]) => k), "a column is called what its cells are");
+      const story = await page.locator(".story li").evaluateAll((all) => all.map((li) => [li.querySelector("time").innerText, li.innerText]));
+      assert.equal(story.length, r.transitions.length);
+      for (const [i, t] of r.transitions.entries()) {
+        assert.equal(story[i][0], berlin.format(Date.parse(t.issued_at)));
+        assert.ok(story[i][1].includes(`${percent(t.probability)} %. ${t.headline}`) && story[i][1].includes(t.sentence), story[i][1]);
+      }
+      const receipt = await page.locator(".receipt dl").evaluate((dl) => Object.fromEntries([...dl.querySelectorAll("dt")].map((dt) => [dt.innerText, dt.nextElementSibling.innerText.replaceAll("\n", "")])));
+      assert.deepEqual(receipt, { "first forecast": r.receipt.first_id, "last forecast": r.receipt.last_id, "its hash": r.receipt.last_hash, model: r.receipt.model_versions.join(", "), surge: r.surge.id });
+      const left = (await page.locator("main").innerText()).match(/(\d+) minutes without data/)?.[1] ?? "0";
+      assert.equal(left, String(r.missing_minutes));
+    }));
+}
+
+// The public page is drawn by the server. Fails when drawn.html shows when the site was busy first for when it was
+// looked at last, or drawstatus.go lets any other figure on it.
+const busy = {
+  site: "nordlicht", name: "Nordlicht Tickets", word: "Very busy", sentence: "Pages may be slow or refuse to load. Most likely normal again by 16:40. Next update 15:30.", words: "Orders already confirmed are safe.",
+  since: "2026-09-24T12:03:00Z", reference: "NT-20260924-1", updated_at: "2026-09-24T12:20:00Z", time_zone: "Europe/Berlin", simulated: false, expected_rpm: 1480, capacity_rpm: 1200,
+}; // prettier-ignore
+
+test("status: the server's words, the minute they were made, and no other figure", { skip }, () =>
+  open({ path: "/drawn", drawn: draw("status", busy), ready: false }, async (page) => {
+    const lines = (await page.locator("main").innerText()).split("\n").filter((l) => l.trim() !== "");
+    const every = /every (\d+) seconds/.exec(lines.at(-1))?.[1];
+    const renews = /content="(\d+)"/.exec(await page.content())?.[1];
+    assert.equal(every, renews, "it renews itself as often as it says");
+    assert.deepEqual(lines, [busy.name, busy.word, busy.sentence, busy.words, `When you ask us, please quote ${busy.reference}.`, `Updated ${berlin.format(Date.parse(busy.updated_at))}, ${busy.time_zone}. This page renews itself every ${every} seconds.`]);
+  }));
