@@ -118,6 +118,7 @@ type Engine struct {
 	heardMark  string
 	closed     map[int64]closing // by source
 	anew       int64             // buckets of topics that start anew, which this sweep may still step through
+	ended      []surgecast.Surge // open episodes of what was deleted
 	tracks     map[trackKey]*track
 	talks      map[talkKey]*talk
 	turn       int64                               // of topics' snapshots: the last one that was made
@@ -289,6 +290,9 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 				return err
 			}
 		}
+	}
+	if err := e.findEnded(ctx); err != nil {
+		return err
 	}
 	e.reloaded, e.pool = now, nil
 	return nil

@@ -54,7 +54,7 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	found = append(found, sites...)
+	found = append(append(found, sites...), e.endings(now)...)
 	good := found[:0]
 	for _, o := range found {
 		if o.err != nil {

@@ -124,7 +124,8 @@ func (s *Store) UpdateSite(ctx context.Context, site surgecast.Site) (surgecast.
 }
 
 // DeleteSite takes a site out of everything that goes on: its links, overrides, snapshots and messages
-// not yet sent. Its minutes and its ledger stay until retention drops them; its id is never used again.
+// not yet sent. Its minutes and its ledger stay until retention drops them; its id is never used again. Its open
+// episodes are closed by the engine, which tells everybody who was told of them.
 func (s *Store) DeleteSite(ctx context.Context, account int64, slug string) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var id int64
@@ -135,9 +136,6 @@ func (s *Store) DeleteSite(ctx context.Context, account int64, slug string) erro
 			if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE starts_with(series, $1)`, fmt.Sprintf("%s:%d:", kind, id)); err != nil {
 				return err
 			}
-		}
-		if _, err := tx.Exec(ctx, endSurgesSQL, id, 0); err != nil {
-			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM delivery WHERE site_id = $1 AND account_id = $2 AND status = 'pending'`, id, account); err != nil {
 			return err

@@ -21,18 +21,11 @@ func scanSurge(row pgx.CollectableRow) (surgecast.Surge, error) {
 	return s, err
 }
 
-// What an episode is of does not change; how it goes does. One that has ended stays so: its site may have been deleted
-// while a sweep was under way.
+// What an episode is of does not change; how it goes does. One that has ended stays so.
 const saveSurgeSQL = `
 	INSERT INTO surge AS s (` + surgeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 	ON CONFLICT (id) DO UPDATE SET state = excluded.state, alert_at = excluded.alert_at, peak_at = excluded.peak_at,
 		peak = excluded.peak, closed_at = coalesce(s.closed_at, excluded.closed_at)`
-
-// endSurgesSQL ends the open episodes of a site or a topic that is deleted: nothing will ever move them again, and
-// every page would go on showing them.
-const endSurgesSQL = `
-	UPDATE surge SET closed_at = GREATEST(now(), opened_at)
-	WHERE closed_at IS NULL AND (site_id = $1 AND $1 <> 0 OR topic_id = $2 AND $2 <> 0)`
 
 func saveSurges(ctx context.Context, tx pgx.Tx, surges []surgecast.Surge) error {
 	batch := &pgx.Batch{}

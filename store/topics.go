@@ -90,7 +90,8 @@ func (s *Store) UpdateTopic(ctx context.Context, t surgecast.Topic) (surgecast.T
 	return out, nil
 }
 
-// DeleteTopic takes a topic out of everything that goes on. Its minutes stay until retention drops them.
+// DeleteTopic takes a topic out of everything that goes on. Its minutes stay until retention drops them; an open
+// episode of it is closed by the engine.
 func (s *Store) DeleteTopic(ctx context.Context, account int64, slug string) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var id int64
@@ -98,9 +99,6 @@ func (s *Store) DeleteTopic(ctx context.Context, account int64, slug string) err
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM model_state WHERE series = $1`, fmt.Sprintf("topic:%d", id)); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, endSurgesSQL, 0, id); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM mention_series WHERE topic_id = $1`, id)
