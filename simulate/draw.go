@@ -74,7 +74,9 @@ func binomial(src *rand.PCG, n, p float64) float64 {
 func (w *World) wobble(slug string, minute int64, size float64) float64 {
 	const spacing = 40
 	knot := floorDiv(minute, spacing)
-	z := func(k int64) float64 { return rand.New(w.source(slug, streamWobble, k, minutesADay/spacing, 0)).NormFloat64() }
+	z := func(k int64) float64 {
+		return rand.New(w.source(slug, streamWobble, k, minutesADay/spacing, 0)).NormFloat64()
+	}
 	x := float64(minute-knot*spacing) / spacing
 	s := (1 - math.Cos(math.Pi*x)) / 2
 	return math.Exp(size * ((1-s)*z(knot) + s*z(knot+1)))

@@ -19,7 +19,7 @@ func places(w *World) []place {
 				Slug: Tickets, Name: "Nordlicht Tickets", Kind: surgecast.KindShop, Mode: surgecast.ModeAdvise,
 				Capacity: surgecast.CapacityProfile{
 					Units: 6, MinUnits: 6, MaxUnits: 40, RPMPerUnit: 200,
-					LeadTimeP50Seconds: 5 * 60, LeadTimeP95Seconds: 9 * 60, SustainMinutes: 3, P95LimitMS: 1500,
+					LeadTimeP50Seconds: 3 * 60, LeadTimeP95Seconds: 6 * 60, SustainMinutes: 3, P95LimitMS: 1500,
 					// One request in a thousand ends in an order, which is worth 1.50; a unit costs 0.45 an hour.
 					CostLostRequest: .0015, CostIdleUnitHour: .45, Currency: "EUR", AlertProbability: .2,
 				},

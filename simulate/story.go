@@ -65,7 +65,7 @@ func surge(u float64) float64 {
 	}
 	begin := 1 - math.Exp2(-u/3) // nobody counts a first minute of thirty
 	growth := 1 / (1 + math.Exp2(-(u-talkBends)/doubling))
-	decay := math.Pow(1+max(0, u-talkBends)/45, -2.8)
+	decay := math.Pow(1+max(0, u-talkBends)/30, -3.5)
 	return begin * growth * decay
 }
 

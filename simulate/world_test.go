@@ -262,7 +262,7 @@ func TestFleetServesAfterItsLeadTime(t *testing.T) {
 		if got := f.Serving(now.Add(10 * time.Second)); got != 6 {
 			t.Fatalf("ten seconds after asking %d units serve, want 6", got)
 		}
-		if f.Serving(now.Add(540*time.Second)) != 16 {
+		if f.Serving(now.Add(360*time.Second)) != 16 {
 			late++
 		}
 	}

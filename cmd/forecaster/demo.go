@@ -85,7 +85,7 @@ func (c *demoCmd) demo(ctx context.Context, g *Global, db *database, l net.Liste
       %s
 
   A minute of the simulated day passes every %s. Talk about "Nordlicht tour" begins to rise in
-  about five simulated minutes, visits follow, and the shop's capacity is passed about forty minutes in.
+  about five simulated minutes, visits follow, and the shop's capacity is passed about fifty minutes in.
   At the museum the checkout breaks without any overload. Ctrl-C ends it.
 
 `, time.Since(began).Seconds(), address(l), time.Duration(float64(time.Minute)/c.Speed).Round(time.Millisecond))
