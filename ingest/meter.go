@@ -28,6 +28,8 @@ type meter struct {
 
 	pastTopics  int       // new topics whose past is being read
 	pastReached time.Time // how far back, for all of them
+	lost        string    // what of a past will not be read, and why
+	lostAt      time.Time
 }
 
 type meterCounts struct {
@@ -82,6 +84,16 @@ func (m *meter) past(pasts []surgecast.TopicPast) {
 	}
 }
 
+// lossFor is how long it is said what of a past will not be read.
+const lossFor = 24 * time.Hour
+
+// lose notes that something of a past will not be read.
+func (m *meter) lose(why string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lost, m.lostAt = why, m.clock()
+}
+
 func (m *meter) approximate(until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,6 +132,9 @@ func (m *meter) health(c meterCounts, src surgecast.Source, holder string) surge
 		SourceID: src.ID, Holder: holder, Watermark: c.complete.UTC(), Events: c.events, Mentions: c.mentions, Duplicates: c.duplicates,
 		Reconnects: m.reconnects, Dropped: c.drops, Warning: m.warning, LastError: m.lastError, Rules: rulesVersion, UpdatedAt: now,
 		PastTopics: m.pastTopics, PastReached: m.pastReached,
+	}
+	if h.Warning == "" && m.lost != "" && now.Sub(m.lostAt) < lossFor {
+		h.Warning = m.lost
 	}
 	if c.newest > 0 {
 		h.LastEventAt = time.UnixMicro(c.newest).UTC()

@@ -41,6 +41,7 @@ type pastPass struct {
 	memory  memory
 	cells   map[pastCell]*cell
 	bytes   int
+	most    int // more of them end the pass
 }
 
 type pastCell struct{ topic, minute int64 }
@@ -88,7 +89,7 @@ func (p *pastPass) Posts(ctx context.Context, posts []Post, _ string) error {
 	for i := range posts {
 		p.post(&posts[i])
 	}
-	if p.bytes > pastMost {
+	if p.bytes > p.most {
 		p.cancel(errTooLarge)
 	}
 	return nil

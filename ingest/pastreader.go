@@ -21,6 +21,7 @@ const (
 	borderSpan  = 5e6         // microseconds two hosts' stamps of one event are apart, at most
 	maxBorder   = 4096        // events kept of a border; beyond that only the time tells
 	pastLook    = time.Second // how often it is looked whether a past may be read
+	pastTries   = 3           // with the smallest piece; what does not fit into memory then is not read
 	pastSettled = 15e6        // microseconds after which nothing stamped before comes any more
 )
 
@@ -35,6 +36,8 @@ type pastReader struct {
 	m     *meter // of the stream
 	ill   *trouble
 	span  time.Duration
+	most  int   // bytes of a piece in memory
+	large int   // how often the smallest piece did not fit
 	none  bool  // there was nothing to be read
 	made  int64 // when this many had been made
 }
@@ -47,7 +50,7 @@ type pastPiece struct {
 
 func newPastReader(s *Supervisor, feed Replayer, t *tally, m *meter) *pastReader {
 	ill := &trouble{log: s.Logger.With("source", t.source.Slug), clock: s.Clock, back: "the past of new topics is read again"}
-	return &pastReader{s: s, feed: feed, again: feed.Replay(), t: t, m: m, ill: ill, span: pastSpan}
+	return &pastReader{s: s, feed: feed, again: feed.Replay(), t: t, m: m, ill: ill, span: pastSpan, most: pastMost}
 }
 
 // run reads until ctx ends. What fails is tried again.
@@ -111,9 +114,18 @@ func (r *pastReader) step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := p.readFrom(ctx, r.feed.PlaceAt(begin.Add(-windowMinutes*time.Minute), near)); err != nil {
+	err = p.readFrom(ctx, r.feed.PlaceAt(begin.Add(-windowMinutes*time.Minute), near))
+	if errors.Is(err, errTooLarge) && r.span <= time.Minute {
+		if r.large++; r.large == pastTries {
+			r.s.Logger.Warn("the past of new topics ends here: a minute of it does not fit into memory", "source", r.t.source.Slug, "topics", len(p.jobs), "minute", begin)
+			r.m.lose(fmt.Sprintf("the past of new topics (%d) ends at %s UTC: a minute before it had more mentions than fit into memory", len(p.jobs), end.Format("2 January 15:04")))
+			p.floor, err = end, nil
+		}
+	}
+	if err != nil {
 		return false, err
 	}
+	r.large = 0
 	if err := r.t.store(ctx, p.result(r.t.source.ID)); err != nil {
 		return false, err
 	}
@@ -129,7 +141,7 @@ func (r *pastReader) open(pasts []surgecast.TopicPast, begin, end time.Time) (*p
 	}
 	p := &pastPass{
 		clock: r.s.Clock, feed: r.again, watch: r.s.watch, stall: r.s.stallOf(r.again), ill: r.ill, m: newMeter(r.s.Clock), limit: rate.NewLimiter(rate.Limit(r.s.PastRate), 4096),
-		kind: r.t.source.Kind, begin: begin, end: end, jobs: map[int64]*pastJob{}, cells: map[pastCell]*cell{},
+		most: r.most, kind: r.t.source.Kind, begin: begin, end: end, jobs: map[int64]*pastJob{}, cells: map[pastCell]*cell{},
 	}
 	if r.s.PastRate == 0 {
 		p.limit.SetLimit(pastRate)
