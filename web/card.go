@@ -81,7 +81,7 @@ func cardOf(doc []byte) ([]byte, error) {
 		y += 37
 	}
 	bottom := float64(cardHeight) - 96
-	if len(r.PeakDots) > 0 && r.Verdict.ShownValue >= 5 && r.Capacity != nil {
+	if len(r.PeakDots) > 0 && r.Verdict.ShownValue >= 5 && r.Capacity != nil && r.State != "over_capacity" { // what has passed it is no case of passing it
 		c.dots(r, at(r.begins().Add(time.Duration(r.Verdict.HorizonMinutes)*time.Minute), r.Now, f.TimeZone).Clock, bottom+18)
 		bottom -= 40
 	}
@@ -311,7 +311,10 @@ func (c *canvas) badge(l look, x, y float64) float64 {
 	switch l.tone {
 	case "watch":
 		c.area(on, [2]float64{cx, cy - r}, [2]float64{cx + r, cy + r}, [2]float64{cx - r, cy + r})
-	case "alert", "failing":
+	case "failing":
+		c.stroke(on, 4, 0, 0, [2]float64{cx - r, cy - r}, [2]float64{cx + r, cy + r})
+		c.stroke(on, 4, 0, 0, [2]float64{cx - r, cy + r}, [2]float64{cx + r, cy - r})
+	case "alert":
 		c.area(on, [2]float64{cx, cy - r}, [2]float64{cx + r, cy}, [2]float64{cx, cy + r}, [2]float64{cx - r, cy})
 	case "recovery":
 		c.stroke(on, 4, 0, 0, [2]float64{cx - r, cy - r}, [2]float64{cx + r, cy + r}, [2]float64{cx + r, cy - r/2})
@@ -350,6 +353,7 @@ func (c *canvas) dots(r *riskDoc, until string, y float64) {
 func (c *canvas) fan(r *riskDoc, f *forecastDoc, top, bottom float64) {
 	var from, to time.Time
 	highest := 0.0
+	var seen []float64
 	see := func(t time.Time, x float64) {
 		if from.IsZero() || t.Before(from) {
 			from = t
@@ -365,6 +369,7 @@ func (c *canvas) fan(r *riskDoc, f *forecastDoc, top, bottom float64) {
 	for _, h := range f.History {
 		if h.Requests != nil {
 			see(h.At, *h.Requests)
+			seen = append(seen, *h.Requests)
 		}
 	}
 	for _, p := range f.Points {
@@ -429,8 +434,24 @@ func (c *canvas) fan(r *riskDoc, f *forecastDoc, top, bottom float64) {
 		c.text("now", regular, 18, now-c.width("now", regular, 18)/2, bottom+21, ink2)
 	}
 	if capacity > 0 {
-		c.stroke(surface, 7, 0, 0, [2]float64{cardEdge, y(capacity)}, [2]float64{cardRight, y(capacity)})
-		c.stroke(capColour, 3, 12, 7, [2]float64{cardEdge, y(capacity)}, [2]float64{cardRight, y(capacity)})
-		c.text("capacity "+grouped(capacity)+" a minute", bold, 18, cardEdge+4, y(capacity)-8, capColour)
+		// With its history: a line at what is served since a moment ago would say that it always was.
+		held := f.capacityAt(from)
+		if held == 0 {
+			held = capacity
+		}
+		line, since := [][2]float64{{cardEdge, y(held)}}, cardEdge
+		for _, s := range f.steps() {
+			if s.rpm != held && s.at.After(from) && s.at.Before(to) {
+				line = append(line, [2]float64{x(s.at), y(held)}, [2]float64{x(s.at), y(s.rpm)})
+				held, since = s.rpm, x(s.at)
+			}
+		}
+		line = append(line, [2]float64{cardRight, y(held)})
+		c.stroke(surface, 7, 0, 0, line...)
+		c.stroke(capColour, 3, 12, 7, line...)
+		words := "capacity " + grouped(held) + " a minute"
+		c.text(words, bold, 18, min(since+4, cardRight-c.width(words, bold, 18)), y(held)-8, capColour)
+	} else if n := len(seen); n > 0 {
+		c.text("lately "+rate(&seen[n-1])+" requests a minute", regular, 18, cardEdge+4, top+14, ink2)
 	}
 }
