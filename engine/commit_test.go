@@ -111,7 +111,7 @@ func TestPromise3SweepIsOneCommit(t *testing.T) {
 	both := func() (told, transitions int) {
 		return count(t, p.pool, `delivery WHERE type LIKE 'surge.%'`), count(t, p.pool, `surge_transition`)
 	}
-	playCourse(t, p, 290, func(i int, e *Engine) *Engine {
+	playCourse(t, p, 299, func(i int, e *Engine) *Engine {
 		if i < 270 || len(e.refused) > 0 { // what was refused may be written a minute later
 			return e
 		}
