@@ -17,14 +17,14 @@ import (
 type demoCmd struct {
 	Listen string  `env:"SURGECAST_LISTEN" default:"127.0.0.1:8080" help:"Address of API and dashboard (loopback)."`
 	Speed  float64 `default:"60" help:"Simulated seconds in a second: 60 plays a minute every second."`
-	Once   bool    `help:"End after the story (three simulated hours) instead of playing on."`
+	Once   bool    `help:"End after the story (five simulated hours) instead of playing on."`
 	Days   int     `default:"7" help:"Days of simulated history before the story."`
 	Seed   uint64  `default:"1" help:"Another seed makes another past and future."`
 	Hook   string  `name:"webhook" placeholder:"URL" help:"Also send webhooks to this address on this machine."`
 }
 
 // storyLength is how long the demo's story is: calm, surge, overload, recovery.
-const storyLength = 3 * time.Hour
+const storyLength = 5 * time.Hour
 
 func (c *demoCmd) Run(ctx context.Context, g *Global) error {
 	if c.Speed <= 0 || c.Speed > 3600 {
