@@ -129,6 +129,9 @@ for (const [name, options] of Object.entries(pages)) {
       await quiet();
       await page.evaluate(() => document.querySelectorAll("details:not(.menu)").forEach((d) => (d.open = true)));
       await quiet();
+      // First what is seen, then what was read: an answer that came between the two would be missing from the documents.
+      const blocks = await shown(page);
+      await quiet();
       const now = documents.map((d) => Date.parse(d?.now ?? "")).find(Number.isFinite) ?? Number.NaN;
       const zone = "Europe/Berlin";
       const rest = said(documents, zone, now);
@@ -136,7 +139,6 @@ for (const [name, options] of Object.entries(pages)) {
       const headOf = bands.map((f) => ({ ...f, points: [], history: [], quantiles_rpm: [], sources: (f?.sources ?? []).map((s) => ({ source: s.source, recent: s.recent })) }));
       const head = said(headOf, zone, now);
       const all = said(bands, zone, now);
-      const blocks = await shown(page);
       assert.ok(blocks.length > 3, "the page is empty");
       const wrong = [];
       for (const b of blocks) {
