@@ -91,6 +91,10 @@ func (e *Engine) store(ctx context.Context, found []outcome, now time.Time, res 
 	}
 	for i := range found {
 		delete(e.refused, found[i].name)
+		if found[i].retired {
+			delete(e.tracks, found[i].track)
+			e.retired[found[i].track] = true
+		}
 		for _, t := range found[i].group {
 			t.dirty, t.far = false, false
 		}

@@ -10,8 +10,9 @@ import (
 	"surgecast/risk"
 )
 
-// findEnded looks for open episodes that nothing will ever move again: those of deleted sites and topics. They are
-// closed with the next commit, and told: a pager's incident would stay open for good.
+// findEnded looks for open episodes that nothing will ever move again: those of deleted sites and topics, and of the
+// load of segments that lost their limit. They are closed with the next commit, and told: a pager's incident would
+// stay open for good.
 func (e *Engine) findEnded(ctx context.Context) error {
 	open, err := e.cfg.Store.OpenSurges(ctx)
 	if err != nil {
@@ -19,9 +20,11 @@ func (e *Engine) findEnded(ctx context.Context) error {
 	}
 	e.ended = e.ended[:0]
 	for _, s := range open {
-		_, site := e.sites[s.SiteID]
-		_, topic := e.topics[s.TopicID]
-		if !site && !topic && e.mine(s.SiteID+s.TopicID) { // one of them is 0
+		site, there := e.sites[s.SiteID]
+		if there && (s.Kind != surgecast.SurgeOverload || judged(site, s.Segment)) {
+			continue
+		}
+		if _, topic := e.topics[s.TopicID]; !topic && e.mine(s.SiteID+s.TopicID) { // one of them is 0
 			e.ended = append(e.ended, s)
 		}
 	}
@@ -34,6 +37,9 @@ func (e *Engine) endings(now time.Time) []outcome {
 	for _, s := range e.ended {
 		o := outcome{name: "surge:" + s.ID}
 		headline, sentence := risk.SayDeleted(s.Subject)
+		if _, there := e.sites[s.SiteID]; there {
+			headline, sentence = risk.SayRetired(s.Segment)
+		}
 		d := surgeData{Simulated: s.Simulated}
 		if s.TopicID != 0 {
 			d.Topic = s.Subject

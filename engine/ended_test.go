@@ -34,7 +34,7 @@ func TestDeletedThingsCloseTheirSurges(t *testing.T) {
 	museum, err := p.st.CreateSite(t.Context(), museum)
 	p.ok(err)
 	episode := func(id, subject string, site, topic int64, kind surgecast.SurgeKind, state surgecast.State) surgecast.Surge {
-		return surgecast.Surge{ID: id, AccountID: surgecast.DefaultAccount, SiteID: site, TopicID: topic, Subject: subject, Kind: kind, State: state, OpenedAt: minute(0)}
+		return surgecast.Surge{ID: id, AccountID: surgecast.DefaultAccount, SiteID: site, TopicID: topic, Subject: subject, Segment: surgecast.TotalSegment, Kind: kind, State: state, OpenedAt: minute(0)}
 	}
 	lease, _, err := p.st.AcquireLease(t.Context(), "before", "test", time.Hour)
 	p.ok(err)

@@ -120,6 +120,7 @@ type Engine struct {
 	anew       int64             // buckets of topics that start anew, which this sweep may still step through
 	ended      []surgecast.Surge // open episodes of what was deleted
 	tracks     map[trackKey]*track
+	retired    map[trackKey]bool // segments that are not sent any more: they are stored, and no longer here
 	talks      map[talkKey]*talk
 	turn       int64                               // of topics' snapshots: the last one that was made
 	resting    map[string]time.Time                // series that were put aside, until when they are left alone
@@ -211,7 +212,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 func (e *Engine) forget() {
 	e.loaded = map[int]bool{}
 	e.reloaded, e.topicsMark, e.heardMark, e.turn = time.Time{}, "", "", 0
-	e.tracks = map[trackKey]*track{}
+	e.tracks, e.retired = map[trackKey]*track{}, map[trackKey]bool{}
 	e.talks = map[talkKey]*talk{}
 	e.pool = nil
 }
@@ -279,7 +280,7 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 	}
 	for k, t := range e.tracks {
 		s, ok := e.sites[k.site]
-		if !ok {
+		if !ok || !judged(s, k.segment) {
 			delete(e.tracks, k)
 			continue
 		}
@@ -289,6 +290,11 @@ func (e *Engine) reload(ctx context.Context, now time.Time) error {
 			if e.tracks[k], err = e.remodelled(ctx, t); err != nil {
 				return err
 			}
+		}
+	}
+	for k := range e.retired {
+		if s, ok := e.sites[k.site]; !ok || !judged(s, k.segment) {
+			delete(e.retired, k)
 		}
 	}
 	if err := e.findEnded(ctx); err != nil {

@@ -254,6 +254,7 @@ func (e *Engine) judgeErrors(t *track, fc *surgecast.SiteForecast, load risk.Evi
 	if j.Fail == nil {
 		j.Fail, j.FailSurge = map[string]risk.Machine{}, map[string]*surgecast.Surge{}
 	}
+	t.retireErrors(now, o)
 	names := make([]string, 0, len(t.run.Errors))
 	for name := range t.run.Errors {
 		if name == surgecast.TotalSegment && len(t.run.Errors) > 1 {
@@ -267,6 +268,9 @@ func (e *Engine) judgeErrors(t *track, fc *surgecast.SiteForecast, load risk.Evi
 		s := t.run.Errors[name]
 		ev := load
 		ev.ErrorShare, ev.UsualErrorShare, ev.Errors = s.Now, s.Usual, s.Now*s.Requests
+		if t.run.Origin.Sub(s.At) >= risk.SilentAfter {
+			ev.ErrorShare = math.NaN()
+		}
 		was := j.Fail[name]
 		was.Kind = surgecast.SurgeFailing
 		m, tr := risk.Next(was, ev)

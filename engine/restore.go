@@ -56,7 +56,7 @@ func (e *Engine) restoreShard(ctx context.Context, shard int) error {
 	var jobs []job
 	for _, r := range runs {
 		key, ok := parseTrackKey(strings.TrimPrefix(r.Series, "run:"))
-		if _, mine := e.sites[key.site]; ok && mine {
+		if s, mine := e.sites[key.site]; ok && mine && judged(s, key.segment) {
 			jobs = append(jobs, job{key, r})
 		}
 	}
@@ -69,6 +69,10 @@ func (e *Engine) restoreShard(ctx context.Context, shard int) error {
 		return err
 	}
 	for i, t := range tracks {
+		if t.run.Retired {
+			e.retired[t.key] = true
+			continue
+		}
 		e.tracks[jobs[i].key] = t
 	}
 	return e.restoreTopics(ctx, shard)
@@ -100,6 +104,7 @@ func (e *Engine) trackOf(ctx context.Context, site surgecast.Site, segment strin
 			if t, err = e.restoreTrack(ctx, site, segment, run, snap); err != nil {
 				return nil, err
 			}
+			t.run.Retired = false
 		}
 	}
 	if t == nil {

@@ -186,6 +186,11 @@ func (e *Engine) drop(shard int) {
 			delete(e.tracks, k)
 		}
 	}
+	for k := range e.retired {
+		if shardOf(k.site) == shard {
+			delete(e.retired, k)
+		}
+	}
 	for k := range e.talks {
 		if shardOf(int64(k)) == shard {
 			delete(e.talks, k)

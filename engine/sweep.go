@@ -97,6 +97,7 @@ type outcome struct {
 	states      []surgecast.ModelState
 	talks       []surgecast.TopicForecast
 	group       []*talk // whose snapshot this is
+	retired     bool    // the track is put away once this is stored
 	err         error
 }
 
@@ -120,6 +121,9 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 		f.Last = e.awaited(id, f.Last, now)
 		n := newsOf(id, f)
 		for _, seg := range judgedSegments(s) {
+			if e.retired[trackKey{id, seg}] {
+				continue
+			}
 			t, err := e.trackOf(ctx, s, seg, now)
 			if err != nil {
 				return nil, err
@@ -157,6 +161,7 @@ func (e *Engine) sweepSites(ctx context.Context, now time.Time) ([]outcome, erro
 		}
 		for _, n := range part {
 			read[n.site] = true
+			e.unretire(rows[n.site], now)
 		}
 		mine := slices.DeleteFunc(slices.Clone(jobs), func(t *track) bool { return rows[t.key.site] == nil })
 		out = append(out, e.advanceAll(mine, now, rows, talk)...)
@@ -270,6 +275,7 @@ func (e *Engine) advance(t *track, now time.Time, rows []surgecast.TrafficMinute
 		fed = nil
 	}
 	e.judge(t, now, fed, &o)
+	t.retire(now, &o)
 
 	s, err := t.remembered()
 	if err != nil {

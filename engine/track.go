@@ -36,6 +36,8 @@ type track struct {
 type running struct {
 	Origin   time.Time                 `json:"origin"` // last minute stepped
 	First    time.Time                 `json:"first"`  // first minute ever stepped
+	Heard    time.Time                 `json:"heard"`  // last minute that had a value
+	Retired  bool                      `json:"retired,omitempty"`
 	Recent   nums                      `json:"recent"` // last minutes, newest last
 	Bounds   []bool                    `json:"bounds"` // which of them are lower bounds
 	Units    int                       `json:"units"`  // units seen serving; 0: as configured
@@ -63,6 +65,8 @@ type errorShare struct {
 	Now      float64 `json:"now"`
 	Requests float64 `json:"requests"` // per minute, fast mean: shares of a handful of requests say nothing
 	N        int     `json:"n"`
+
+	At time.Time `json:"at"` // last minute that was sent
 }
 
 const (
@@ -243,7 +247,9 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 			f.Bound = true
 		}
 		for name, s := range m.segments {
-			t.run.Errors[name] = t.run.Errors[name].step(s.Requests, s.Errors, !t.run.Judge.busy())
+			e := t.run.Errors[name].step(s.Requests, s.Errors, !t.run.Judge.busy())
+			e.At = at
+			t.run.Errors[name] = e
 		}
 		t.lookForFailure(at, f)
 	}
@@ -265,6 +271,9 @@ func (t *track) lookForFailure(at time.Time, f surgecast.Fed) {
 	c := t.capacityRPM()
 	failed := f.Bound && t.run.Usual > 0 && !crowded
 	for _, e := range t.run.Errors {
+		if e.At.Before(at) {
+			continue // no news
+		}
 		// Near its capacity with more visitors than usual a site has its errors from them.
 		failed = failed || e.N >= usualAfter && e.beyond() && !(crowded && c > 0 && f.Value >= .9*c)
 	}
@@ -307,6 +316,9 @@ func (t *track) apply(f surgecast.Fed, damp bool) {
 	}
 	if t.run.First.IsZero() && !missing {
 		t.run.First = f.Minute
+	}
+	if !missing {
+		t.run.Heard = f.Minute
 	}
 	t.run.Origin = f.Minute
 	t.run.Recent = append(t.run.Recent, f.Value)

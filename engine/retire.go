@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"surgecast"
+	"surgecast/risk"
+)
+
+// retireAfter is how long a segment may not be sent, while its site is, until it is taken to be gone: for so long an
+// episode would be resumed after a silence.
+const retireAfter = 30 * time.Minute
+
+func judged(s surgecast.Site, segment string) bool {
+	return slices.Contains(judgedSegments(s), segment)
+}
+
+// retire puts a segment away that is not sent any more. Its open episode, which could not be told since, is closed;
+// its model is stored, and goes on from there when the segment comes again.
+func (t *track) retire(now time.Time, o *outcome) {
+	r := &t.run
+	if t.key.segment == surgecast.TotalSegment {
+		return
+	}
+	if r.Heard.IsZero() {
+		r.Heard = r.Origin
+	}
+	if r.Origin.Sub(r.Heard) < retireAfter {
+		return
+	}
+	if s := r.Judge.LoadSurge; s != nil {
+		t.end(*s, now, o)
+	}
+	m := r.Judge.Load
+	r.Judge.Load, r.Judge.LoadSurge = risk.Machine{Kind: m.Kind, State: surgecast.StateCannotTell, At: m.At, Since: m.Since}, nil
+	r.Retired, o.retired, t.owed = true, true, true
+}
+
+// retireErrors does the same with the errors of segments, which are kept with the whole.
+func (t *track) retireErrors(now time.Time, o *outcome) {
+	j := &t.run.Judge
+	for _, name := range slices.Sorted(maps.Keys(t.run.Errors)) {
+		s := t.run.Errors[name]
+		if s.At.IsZero() {
+			s.At = t.run.Origin // stored by a version that did not keep it
+			t.run.Errors[name] = s
+		}
+		if t.run.Origin.Sub(s.At) < retireAfter {
+			continue
+		}
+		if surge := j.FailSurge[name]; surge != nil {
+			t.end(*surge, now, o)
+		}
+		delete(t.run.Errors, name)
+		delete(j.Fail, name)
+		delete(j.FailSurge, name)
+	}
+}
+
+func (t *track) end(s surgecast.Surge, now time.Time, o *outcome) {
+	headline, sentence := risk.SayRetired(s.Segment)
+	end(s, surgeData{Site: t.site.Slug, Simulated: t.site.Simulated, UnitsNow: t.unitsNow()}, headline, sentence, now, o)
+}
+
+// unretire lets segments that are sent again go on from what is stored of them, with the next sweep.
+func (e *Engine) unretire(rows []surgecast.TrafficMinute, now time.Time) {
+	for _, r := range rows {
+		if k := (trackKey{r.SiteID, r.Segment}); e.retired[k] {
+			delete(e.retired, k)
+			e.resting[k.modelName()] = now
+		}
+	}
+}

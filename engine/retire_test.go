@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"surgecast"
+)
+
+// Two segments stop being sent in the middle of their episodes, one over its own capacity and one that fails, while
+// the site goes on: nothing can be told of them, then their surges are closed, once, and nothing of them stays in
+// memory, also after a restart. The one with a capacity goes on from where it was when it comes again.
+//
+// Fails when: advance does not call retire, judgeErrors does not call retireErrors (the surges stay open), commit keeps the
+// track, or unretire does nothing.
+func TestSegmentThatIsNotSentAnyMore(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, func(s *surgecast.Site) {
+		s.Segments = []surgecast.Segment{{Name: "checkout", CapacityRPM: 50}, {Name: "pay"}}
+	})
+	p.webhook()
+	const bad, gone, back = 80, 92, 140
+	e := p.engine(nil)
+	send := func(i int) {
+		rows := []surgecast.TrafficMinute{{Minute: minute(i), Requests: quiet(1, i, 200), Complete: true}}
+		if i < gone || i >= back {
+			checkout := surgecast.TrafficMinute{Segment: "checkout", Minute: minute(i), Requests: quiet(2, i, 20), Complete: true}
+			pay := surgecast.TrafficMinute{Segment: "pay", Minute: minute(i), Requests: 60, Complete: true}
+			if i >= bad && i < gone {
+				checkout.Requests, pay.Errors = 120, 30
+			}
+			rows = append(rows, checkout, pay)
+		}
+		p.visits(rows...)
+	}
+	at := func(i int) time.Time { return minute(i + 1).Add(2 * time.Second) }
+	sweep := func(e *Engine, at time.Time) {
+		t.Helper()
+		_, err := e.Sweep(t.Context(), at)
+		p.ok(err)
+	}
+	open := func() (out []surgecast.Surge) {
+		t.Helper()
+		all, err := p.st.OpenSurges(t.Context())
+		p.ok(err)
+		for _, s := range all {
+			if s.Segment == "checkout" || s.Segment == "pay" {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	for i := range bad {
+		send(i)
+	}
+	sweep(e, at(bad-1))
+	for i := bad; i < gone+retireMinutes-1; i++ {
+		send(i)
+		sweep(e, at(i))
+		switch i {
+		case gone - 1, gone + 15:
+			if s := open(); len(s) != 2 || (i > gone) != (s[0].State == surgecast.StateCannotTell && s[1].State == surgecast.StateCannotTell) {
+				t.Fatalf("minute %d: open %+v", i, s)
+			}
+		}
+	}
+	episodes := open()
+	if len(episodes) != 2 {
+		t.Fatalf("a minute too early: %d are open, want 2", len(episodes))
+	}
+	for i := gone + retireMinutes - 1; i < gone+retireMinutes+3; i++ {
+		send(i)
+		sweep(e, at(i))
+	}
+	if s := open(); len(s) != 0 {
+		t.Errorf("open: %+v, want none", s)
+	}
+	for _, s := range episodes {
+		if n := strings.Count(strings.Join(p.said(s.ID), " "), "surge.closed cannot_tell shop"); n != 1 {
+			t.Errorf("%s: webhooks were told %d times that it is closed, want once", s.Segment, n)
+		}
+	}
+	key := trackKey{p.site.ID, "checkout"}
+	gonefrom := func(e *Engine, when string) {
+		t.Helper()
+		total := e.tracks[trackKey{p.site.ID, surgecast.TotalSegment}]
+		if _, errs := total.run.Errors["pay"]; e.tracks[key] != nil || errs || !e.retired[key] {
+			t.Errorf("%s: checkout in memory: %t, errors of pay: %t", when, e.tracks[key] != nil, errs)
+		}
+	}
+	gonefrom(e, "retired")
+	p.exec(`UPDATE lease SET expires_at = '-infinity'`)
+	e = p.engine(func(c *Config) { c.Holder = "second" })
+	send(gone + retireMinutes + 3)
+	sweep(e, at(gone+retireMinutes+3))
+	gonefrom(e, "after a restart")
+
+	for i := back; i < back+2; i++ {
+		send(i)
+		sweep(e, at(i))
+	}
+	if c := e.tracks[key]; c == nil || !c.run.Origin.Equal(minute(back+1)) || !c.run.First.Equal(t0) || c.run.Retired {
+		t.Errorf("come again: %+v", c)
+	}
+	if s := open(); len(s) != 0 {
+		t.Errorf("come again, %+v are open", s)
+	}
+}
+
+const retireMinutes = int(retireAfter / time.Minute)
+
+// A segment whose limit is taken away is no longer judged: its surge is closed, and its track is gone.
+//
+// Fails when: findEnded looks at sites alone, or reload keeps the track.
+func TestSegmentWithoutItsLimit(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, func(s *surgecast.Site) { s.Segments = []surgecast.Segment{{Name: "checkout", CapacityRPM: 50}} })
+	p.webhook()
+	e := p.engine(nil)
+	for i := range 6 {
+		p.visits(surgecast.TrafficMinute{Minute: minute(i), Requests: 200, Complete: true}, surgecast.TrafficMinute{Segment: "checkout", Minute: minute(i), Requests: 120, Complete: true})
+		_, err := e.Sweep(t.Context(), minute(i+1))
+		p.ok(err)
+	}
+	before, err := p.st.OpenSurges(t.Context())
+	p.ok(err)
+	if len(before) != 1 || before[0].Segment != "checkout" {
+		t.Fatalf("open: %+v, want one of checkout", before)
+	}
+	p.site.Segments[0].CapacityRPM = 0
+	_, err = p.st.UpdateSite(t.Context(), p.site)
+	p.ok(err)
+	_, err = e.Sweep(t.Context(), minute(7))
+	p.ok(err)
+	after, err := p.st.OpenSurges(t.Context())
+	p.ok(err)
+	if told := strings.Join(p.said(before[0].ID), ", "); len(after) != 0 || len(e.tracks) != 1 || !strings.HasSuffix(told, "surge.closed cannot_tell shop") {
+		t.Errorf("open: %+v, %d tracks, told %s", after, len(e.tracks), told)
+	}
+}
