@@ -23,7 +23,7 @@ type asker struct {
 	refused atomic.Int64 // answers without a number
 	silent  atomic.Int64 // nobody answered
 	mu      sync.Mutex
-	said    map[time.Time]int // units by issued_at
+	said    map[time.Time][]int // units by issued_at; while the clock stands the minutes a feed brings late are forecast at one time
 }
 
 type scaleSaid struct {
@@ -63,10 +63,9 @@ func (a *asker) run() (stop func()) {
 				}
 				last = s.IssuedAt
 				a.mu.Lock()
-				if was, ok := a.said[s.IssuedAt]; ok && was != s.Units {
-					a.c.t.Errorf("/scale answers %d and then %d units of the forecast of %s", was, s.Units, s.IssuedAt)
+				if !slices.Contains(a.said[s.IssuedAt], s.Units) {
+					a.said[s.IssuedAt] = append(a.said[s.IssuedAt], s.Units)
 				}
-				a.said[s.IssuedAt] = s.Units
 				a.mu.Unlock()
 			}
 		})
@@ -82,13 +81,15 @@ func (a *asker) verify() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	units := map[time.Time]int{}
+	units := map[time.Time][]int{}
 	for _, f := range ledger {
-		units[f.IssuedAt] = f.Recommendation.Units
+		units[f.IssuedAt] = append(units[f.IssuedAt], f.Recommendation.Units)
 	}
-	for at, n := range a.said {
-		if want, ok := units[at]; !ok || n != want {
-			t.Errorf("/scale answered %d units of the forecast of %s; the ledger has %d (%t)", n, at, want, ok)
+	for at, said := range a.said {
+		for _, n := range said {
+			if !slices.Contains(units[at], n) {
+				t.Errorf("/scale answered %d units of the forecast of %s; the ledger has %d", n, at, units[at])
+			}
 		}
 	}
 	t.Logf("/scale was asked %d times: %d answers of %d forecasts, %d without a number, %d times nobody answered",
@@ -283,8 +284,9 @@ func (c *course) playTo(ok func() bool) {
 // The short form kills each role at its decisive moment; SURGECAST_TEST_LONG=1 plays surges until each stage was met
 // three times.
 //
-// Fails when: SaveSweep enqueues after its commit; RecordAttempt is called before the post; deliver() takes no lease;
-// attempt() does not ask expired; the access log's place is kept before its rows are stored.
+// Fails when: RecordAttempt is called before the post; deliver() takes no lease; attempt() does not ask expired; the
+// access log's place is kept before its rows are stored. (A SaveSweep that enqueues after its commit is seen only when the
+// message between the two is of a surge: a lost instruction is superseded by the next.)
 func TestKilledAtEveryStage(t *testing.T) {
 	c := newCourse(t, 1)
 	c.history()
@@ -293,7 +295,7 @@ func TestKilledAtEveryStage(t *testing.T) {
 	}
 	c.release()
 	c.forecast()
-	a := &asker{c: c, said: map[time.Time]int{}}
+	a := &asker{c: c, said: map[time.Time][]int{}}
 	stop := a.run()
 
 	if long := os.Getenv("SURGECAST_TEST_LONG") != ""; long {
