@@ -95,7 +95,7 @@ lint: need-go ## gofumpt, go vet (Linux and macOS), golangci-lint, go mod tidy, 
 
 bench: setup build $(TESTPG) ## the figures of the budgets on a durable server; BENCH=pattern
 	@$(TESTPG) -durable sh -c 'bin/forecaster migrate up --database-url "$$SURGECAST_TEST_DATABASE_URL" >/dev/null && \
-	  SURGECAST_BENCH_DATABASE_URL="$$SURGECAST_TEST_DATABASE_URL" $(GO) test -run "^$$" -bench "$(BENCH)" -benchmem -p 1 ./...' | grep -v -e '^?' -e 'no test files' -e '^PASS'
+	  SURGECAST_BENCH_DATABASE_URL="$$SURGECAST_TEST_DATABASE_URL" $(GO) test -run "^$$" -bench "$(BENCH)" -benchmem -timeout 40m -p 1 ./...' | grep -v -e '^?' -e 'no test files' -e '^PASS'
 	@if [ "$(BENCH)" != . ]; then :; elif [ -d web/node_modules ] && command -v node >/dev/null && chromium=$$(scripts/ensure-chromium); \
 	  then SURGECAST_CHROMIUM=$$chromium npm --prefix web run --silent paint; \
 	  else echo "first paint: not measured: no Node.js, npm packages or Chromium"; fi
