@@ -48,7 +48,7 @@ for (const [name, o] of Object.entries({ some: {}, none: { topics: "none" } })) 
 // Fails when topicchart.ts draws on over a value that is not there, or series() makes it zero.
 test("a gap is drawn as a gap: every line breaks there, and words say so", () =>
   open({ desk: true, path }, async (page) => {
-    const chart = page.locator(".talk", { hasText: "mastodon:example.social" });
+    const chart = page.locator(".talk", { hasText: "Mastodon (example.social)" });
     for (const kind of ["organic", "raw", "authors"]) {
       const d = await chart.locator(`.talkplot .talkline.${kind}`).getAttribute("d");
       assert.equal(d.match(/M/g).length, 2, `${kind} has two strokes: before and after`);
@@ -79,7 +79,7 @@ test("three series are told apart without colour, and named", () =>
 test("the slider speaks the minute, moves all feeds, and says the API's numbers", () =>
   open({ desk: true, path }, async (page) => {
     const slider = page.locator(".talk", { hasText: "Bluesky" }).locator("input[type=range]");
-    const other = page.locator(".talk", { hasText: "mastodon" }).locator("input[type=range]");
+    const other = page.locator(".talk", { hasText: "Mastodon" }).locator("input[type=range]");
     await slider.focus();
     await page.keyboard.press("Home");
     const first = mentions("usual", 60).sources[0].points[0];
