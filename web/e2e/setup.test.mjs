@@ -166,14 +166,14 @@ test("feeds say how they are in the server's words", async () => {
   await at("feeds", { sources: "bad" }, async (page) => {
     assert.equal(await page.locator(".lead").innerText(), "3 feeds behind.");
     const feed = (name) => page.locator(".feed", { hasText: name });
-    const mastodon = await feed("mastodon:example.social").innerText();
+    const mastodon = await feed("Mastodon (example.social)").innerText();
     assert.match(mastodon, /▲\s*Waiting/);
     assert.match(mastodon, /The server answers 502 since 14:02; tries again at 14:21\./);
     assert.match(mastodon, /Boosts by bots cannot be told apart since 13:50\./);
     assert.match(mastodon, /missing and not zero: 13:55–14:10 \(rate limit\)\./);
     await feed("mastodon").getByText("Numbers").click();
     assert.match((await feed("mastodon").innerText()).replace(/\s+/g, " "), /behind 18 min .* lost in 24 h 15 min/);
-    await feed("x").filter({ hasText: "budget" }).getByText("Numbers").click();
+    await feed("X").filter({ hasText: "budget" }).getByText("Numbers").click();
     assert.match((await feed("This month's budget").innerText()).replace(/\s+/g, " "), /spent this month \$12\.3[45] behind unknown/);
     assert.match(await page.locator(".feed", { has: page.getByRole("heading", { name: "rss", exact: true }) }).innerText(), /Silent/);
     assert.match(await feed("push:acme").innerText(), /Nothing reads it here: it is pushed or imported\./);
