@@ -175,7 +175,7 @@ test("feeds say how they are in the server's words", async () => {
     assert.match((await feed("mastodon").innerText()).replace(/\s+/g, " "), /behind 18 min .* lost in 24 h 15 min/);
     await feed("X").filter({ hasText: "budget" }).getByText("Numbers").click();
     assert.match((await feed("This month's budget").innerText()).replace(/\s+/g, " "), /spent this month \$12\.3[45] behind unknown/);
-    assert.match(await page.locator(".feed", { has: page.getByRole("heading", { name: "rss", exact: true }) }).innerText(), /Silent/);
+    assert.match(await page.locator(".feed", { has: page.getByRole("heading", { name: "RSS", exact: true }) }).innerText(), /Silent/);
     assert.match(await feed("push:acme").innerText(), /Nothing reads it here: it is pushed or imported\./);
     assert.match(await page.locator("section:has(#traffic-h)").innerText(), /Prometheus does not answer since 14:02\./);
   });
