@@ -153,7 +153,7 @@ func readTrafficFile(path, stateDir string, clock surgecast.Clock) ([]traffic.So
 			if err := c.Check(); err != nil {
 				return nil, wrong(err)
 			}
-			c.Place = filepath.Join(stateDir, "traffic", s.Site+".json")
+			c.Place, c.Clock = filepath.Join(stateDir, "traffic", s.Site+".json"), clock
 			src.Kind, src.Every = "access log", pace.logs
 			src.Open = func(context.Context, surgecast.Frontier) (traffic.Reader, error) { return accesslog.Open(c) }
 		}

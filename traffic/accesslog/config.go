@@ -31,11 +31,14 @@ type Config struct {
 	Late    time.Duration // a minute counts as complete so long after its end
 	History time.Duration // how far back the first contact reads
 
-	Rejected []int    // statuses that turn a visitor away
-	Exclude  Exclude  // lines that are not demand
-	Segments []Rule   // the first that fits takes the line
-	Place    string   // file that remembers how far the logs were read; "" remembers nothing
-	rules    compiled // of Check
+	Rejected []int   // statuses that turn a visitor away
+	Exclude  Exclude // lines that are not demand
+	Segments []Rule  // the first that fits takes the line
+	Place    string  // file that remembers how far the logs were read; "" remembers nothing
+	// Clock is asked again before a line is dropped as ahead of the clock: a process that was stopped in the middle of a
+	// poll reads on with the time from before. nil: the time of the poll is all there is.
+	Clock surgecast.Clock
+	rules compiled // of Check
 }
 
 // Keys name the fields of JSON lines, as gjson paths (request.uri).

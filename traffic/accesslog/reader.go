@@ -351,7 +351,7 @@ func (r *Reader) line(p *part, raw []byte, offset int64, now time.Time) {
 		return
 	}
 	r.judge(true)
-	if l.at > now.Add(ahead).Unix() {
+	if l.at > now.Add(ahead).Unix() && (r.c.Clock == nil || l.at > r.c.Clock().Add(ahead).Unix()) {
 		r.counts["ahead of the clock"]++
 		return
 	}

@@ -445,6 +445,29 @@ func TestMinutes(t *testing.T) {
 	}
 }
 
+// A process that was stopped for minutes in the middle of a poll goes on with the time from before. What was written
+// meanwhile is not ahead of the clock.
+//
+// Fails when: line judges by the time of the poll alone.
+func TestStoppedInTheMiddleOfAPoll(t *testing.T) {
+	w := newWorld(t)
+	w.write("")
+	w.poll(0)
+	w.now = noon.Add(90 * time.Second)
+	stopped := w.now
+	w.r.c.Clock = func() time.Time { return w.now }
+	for range 10 {
+		w.now = w.now.Add(time.Minute)
+		w.write(w.line(w.now, "/", 200))
+	}
+	if _, err := w.r.Poll(t.Context(), stopped); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(5 * time.Minute)
+	w.settle()
+	w.same(noon, "stopped in a poll")
+}
+
 // What no server writes is counted and bounded, and the lines around it are counted right.
 // Fails when: hold has no bound; the clock's future is not checked.
 func TestStrangeInput(t *testing.T) {
