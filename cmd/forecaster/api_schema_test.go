@@ -287,7 +287,7 @@ func (m *maker) text(s schema, name string) string {
 	case "topic", "text":
 		return pick(m, "lamp", "lamp", fmt.Sprintf("topic-%d", m.IntN(8)), "lamp, new lamp", "nobody")
 	case "url":
-		return pick(m, "https://hooks.example.com/"+fmt.Sprint(m.n), "https://example.org/", "https://example.net/a?b=c", "http://127.0.0.1:1/", "https://hooks.slack.com/services/T0/B0/XXXX", "ftp://example.com", "https://[::1]/")
+		return pick(m, "https://hooks.example.com/"+fmt.Sprint(m.n), "https://example.org/", "https://example.net/a?b=c", "http://127.0.0.1:1/", "https://hooks.slack.com/services/T0/B0/x", "ftp://example.com", "https://[::1]/")
 	case "source":
 		return pick(m, "brandwatch:acme", "acme", "")
 	case "time_zone":

@@ -11,14 +11,7 @@ import (
 func TestCheckOnTheTerminal(t *testing.T) {
 	url := storetest.URL(t)
 	env := []string{"SURGECAST_DATABASE_URL=" + url}
-	run := func(code int, args ...string) string {
-		t.Helper()
-		got, out, errOut := forecaster(t, env, args...)
-		if got != code {
-			t.Fatalf("%q: exit %d, want %d\n%s%s", args, got, code, out, errOut)
-		}
-		return out + errOut
-	}
+	run := terminal(t, env)
 	run(0, "site", "add", "demo", "--units", "6", "--rpm-per-unit", "200")
 	run(0, "topic", "add", "touchpad", "--any", "touchpad,hp touchpad,#touchpad", "--not", "laptop touchpad")
 	out := run(30, "check", "touchpad", "--site", "demo")

@@ -19,14 +19,7 @@ import (
 // Fails when eventAddCmd leaves out CheckNew (then the past start is planned).
 func TestEventOnTheTerminal(t *testing.T) {
 	env := []string{"SURGECAST_DATABASE_URL=" + storetest.URL(t)}
-	run := func(code int, args ...string) string {
-		t.Helper()
-		got, out, errOut := forecaster(t, env, args...)
-		if got != code {
-			t.Fatalf("%q: exit %d, want %d\n%s%s", args, got, code, out, errOut)
-		}
-		return out + errOut
-	}
+	run := terminal(t, env)
 	start := time.Now().UTC().Add(3 * time.Hour).Truncate(time.Second).Format(time.RFC3339)
 	run(0, "site", "add", "halle", "--kind", "venue", "--units", "6", "--rpm-per-unit", "200")
 	out := run(0, "event", "add", "halle", "--start", start, "--reach", "20000")

@@ -141,12 +141,7 @@ var stages = map[string]func(*course){
 		c.kill("engine", "engine, right after its commit")
 		c.revive("engine")
 	},
-	"engine at random": func(c *course) {
-		c.release()
-		time.Sleep(time.Duration(c.rng.Int64N(int64(150 * time.Millisecond))))
-		c.killAny("engine", "engine, at random")
-		c.revive("engine")
-	},
+	"engine at random": atRandom("engine", 150*time.Millisecond),
 	// Ingest, with half a minute read, and in the middle of storing one.
 	"ingest in the middle of a minute": func(c *course) {
 		c.write(c.minute, 0, .5)
@@ -217,12 +212,7 @@ var stages = map[string]func(*course){
 		})
 		c.revive("notify")
 	},
-	"notify at random": func(c *course) {
-		c.release()
-		time.Sleep(time.Duration(c.rng.Int64N(int64(200 * time.Millisecond))))
-		c.killAny("notify", "notify, at random")
-		c.revive("notify")
-	},
+	"notify at random": atRandom("notify", 200*time.Millisecond),
 	"api while it answers": func(c *course) {
 		c.said("the last forecast")
 		c.release()
@@ -231,6 +221,16 @@ var stages = map[string]func(*course){
 		c.revive("api")
 		c.said("what is stored")
 	},
+}
+
+// atRandom kills whoever of a role lives, at some moment within.
+func atRandom(role string, within time.Duration) func(*course) {
+	return func(c *course) {
+		c.release()
+		time.Sleep(time.Duration(c.rng.Int64N(int64(within))))
+		c.killAny(role, role+", at random")
+		c.revive(role)
+	}
 }
 
 // said waits until /scale answers by the newest forecast.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,6 +265,18 @@ func forecaster(t testing.TB, env []string, args ...string) (code int, out, errO
 	p := start(t, env, args...)
 	code = p.wait()
 	return code, p.out.String(), p.err.String()
+}
+
+// terminal runs `forecaster before… args…` in a process of its own, wants the exit code given, and answers all it wrote.
+func terminal(t *testing.T, env []string, before ...string) func(code int, args ...string) string {
+	return func(code int, args ...string) string {
+		t.Helper()
+		got, out, errOut := forecaster(t, env, slices.Concat(before, args)...)
+		if got != code {
+			t.Fatalf("%q: exit %d, want %d\n%s%s", args, got, code, out, errOut)
+		}
+		return out + errOut
+	}
 }
 
 // want runs the program and fails unless it ends with the code and says every one of words on standard error

@@ -21,14 +21,7 @@ import (
 func TestRehearseOnTheTerminal(t *testing.T) {
 	url := storetest.URL(t)
 	env := []string{"SURGECAST_DATABASE_URL=" + url}
-	run := func(code int, args ...string) string {
-		t.Helper()
-		got, out, errOut := forecaster(t, env, append([]string{"rehearse"}, args...)...)
-		if got != code {
-			t.Fatalf("%q: exit %d, want %d\n%s%s", args, got, code, out, errOut)
-		}
-		return out + errOut
-	}
+	run := terminal(t, env, "rehearse")
 	if code, out, errOut := forecaster(t, env, "site", "add", "halle", "--units", "4", "--rpm-per-unit", "200"); code != 0 {
 		t.Fatal(out, errOut)
 	}

@@ -48,14 +48,7 @@ func k6Result(t *testing.T, rpm float64, reached bool) string {
 func TestRehearseApplyTakesTheCurve(t *testing.T) {
 	url := storetest.URL(t)
 	env := []string{"SURGECAST_DATABASE_URL=" + url}
-	run := func(code int, args ...string) string {
-		t.Helper()
-		got, out, errOut := forecaster(t, env, args...)
-		if got != code {
-			t.Fatalf("%q: exit %d, want %d\n%s%s", args, got, code, out, errOut)
-		}
-		return out + errOut
-	}
+	run := terminal(t, env)
 	st, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)
