@@ -89,7 +89,7 @@ test("a site is changed, and what the form does not show stays; it is deleted by
     assert.equal(await button.isEnabled(), false);
     await page.getByLabel("Write nordlicht to delete it").fill("nordlicht");
     await button.click();
-    await page.getByRole("link", { name: "Nordlicht Tickets" }).waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Nordlicht Tickets", exact: true }).waitFor({ state: "detached" });
     assert.deepEqual(server.served.desk.sites.map((s) => s.slug), ["kleinod"]);
   }));
 
