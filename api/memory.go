@@ -21,6 +21,7 @@ type memory struct {
 	slugs  map[slugKey]int64
 	frozen map[int64]bool
 	newest time.Time // highest IssuedAt seen
+	orders int       // what people ordered through this process, counted: see lookAtPeople
 }
 
 type slugKey struct {
@@ -39,6 +40,8 @@ type standing struct {
 	marks    []surgecast.SurgeMark // of that surge, oldest first
 	spark    []float64             // median demand of the next 24 hours, one an hour
 	starting bool                  // the memory was still being filled when this copy was made
+	frozen   bool                  // a person stopped all acting of the account
+	held     *int                  // the units that stand while frozen; nil: no number was known yet
 }
 
 // total is the site's newest forecast, nil before the first.
@@ -117,7 +120,7 @@ func (m *memory) putLocked(s surgecast.Site) {
 		old.site = s
 		return
 	}
-	m.sites[s.ID] = &standing{site: s, latest: map[string]*surgecast.SiteForecast{}}
+	m.sites[s.ID] = &standing{site: s, latest: map[string]*surgecast.SiteForecast{}, frozen: m.frozen[s.AccountID]}
 	m.slugs[slugKey{s.AccountID, s.Slug}] = s.ID
 }
 
@@ -192,10 +195,21 @@ func (m *memory) seenUntil() time.Time {
 	return m.newest
 }
 
-// putOverrides replaces what people ordered.
-func (m *memory) putOverrides(all []surgecast.Override) {
+// ordered is how often a person's word came in through this process.
+func (m *memory) ordered() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.orders
+}
+
+// putOverrides replaces what people ordered, as it was read from the database. When somebody ordered something here
+// after the reading began (before is what ordered said then), it may be older than what is known: the next one counts.
+func (m *memory) putOverrides(all []surgecast.Override, before int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.orders != before {
+		return
+	}
 	by := make(map[int64]*surgecast.Override, len(all))
 	for i := range all {
 		by[all[i].SiteID] = &all[i]
@@ -205,18 +219,50 @@ func (m *memory) putOverrides(all []surgecast.Override) {
 	}
 }
 
+// setOverride takes in what a person just ordered; nil: no longer.
 func (m *memory) setOverride(id int64, o *surgecast.Override) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.orders++
 	if s, ok := m.sites[id]; ok {
 		s.override = o
 	}
 }
 
-func (m *memory) setFrozen(account int64, frozen bool) {
+// setFrozen takes in what a person just ordered.
+func (m *memory) setFrozen(account int64, frozen bool, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.orders++
+	m.frozenLocked(account, frozen, now)
+}
+
+// putFrozen takes in what was read from the database, as putOverrides does.
+func (m *memory) putFrozen(account int64, frozen bool, before int, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.orders == before {
+		m.frozenLocked(account, frozen, now)
+	}
+}
+
+// frozenLocked pins what /scale answers at the moment of the freeze. The engine hears of a freeze with its next step
+// only: a forecast that was under way, another mode or another least number must move nothing meanwhile. An override
+// during the freeze moves it, and is what stands when it ends: that was the last answer then.
+func (m *memory) frozenLocked(account int64, frozen bool, now time.Time) {
 	m.frozen[account] = frozen
+	for _, s := range m.sites {
+		switch {
+		case s.site.AccountID != account:
+		case !frozen:
+			s.frozen, s.held = false, nil
+		case s.held == nil || holds(s.override, now):
+			s.frozen = true
+			if b, why := scaleAnswer(*s, now); why == nil {
+				s.held = &b.Units
+			}
+		}
+	}
 }
 
 func (m *memory) isFrozen(account int64) bool {

@@ -113,7 +113,7 @@ func (s *Server) setFreeze(ctx context.Context, in *freezeIn) (*freezeOut, error
 	if err := s.c.Store.SetFrozen(ctx, who.account, frozen, who.name, s.now()); err != nil {
 		return nil, fmt.Errorf("setting the freeze: %w", err)
 	}
-	s.memory.setFrozen(who.account, frozen)
+	s.memory.setFrozen(who.account, frozen, s.now())
 	s.log.InfoContext(ctx, "freeze set", "frozen", frozen, "key", who.key)
 	return &freezeOut{FreezeBody{frozen}}, nil
 }

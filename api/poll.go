@@ -130,17 +130,18 @@ func (s *Server) lookAtPeople(ctx context.Context) error {
 	if err := s.lookAtMarks(ctx, open); err != nil {
 		return err
 	}
+	before := s.memory.ordered()
 	overrides, err := s.c.Store.Overrides(ctx)
 	if err != nil {
 		return fmt.Errorf("reading overrides: %w", err)
 	}
-	s.memory.putOverrides(overrides)
+	s.memory.putOverrides(overrides, before)
 	for _, account := range s.memory.accounts() {
 		frozen, err := s.c.Store.Frozen(ctx, account)
 		if err != nil {
 			return fmt.Errorf("reading whether account %d is frozen: %w", account, err)
 		}
-		s.memory.setFrozen(account, frozen)
+		s.memory.putFrozen(account, frozen, before, s.now())
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 const (
 	reasonShadow      = "shadow"
 	reasonHandingBack = "handing_back"
+	reasonFrozen      = "frozen"
 )
 
 // ScaleBody is what an autoscaler polls (DESIGN 8). It is answered from memory.
@@ -52,7 +53,7 @@ type (
 
 func (s *Server) scaleRoutes() {
 	op := operation("GET", "/v1/sites/{site}/scale", "site-scale", "Units for an autoscaler")
-	op.Description = "Fresh for 120 s; then the last units unchanged with stale true for up to 15 minutes; then 503 with Retry-After. In mode shadow units is min_units. Never falls because something is not known."
+	op.Description = "Fresh for 120 s; then the last units unchanged with stale true for up to 15 minutes; then 503 with Retry-After. In mode shadow units is min_units. Never falls because something is not known. While all acting is stopped (POST /v1/freeze) the units of that moment stand, from the very next answer; only an override moves them."
 	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[ScaleBody](), true, "ScaleBody")
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "OK",
@@ -67,7 +68,9 @@ func (s *Server) scaleRoutes() {
 	register(s, operation("PUT", "/v1/sites/{site}/override", "put-override", "A person's word on the units; it beats everything until it ends"), surgecast.ScopeWrite, s.putOverride)
 	register(s, operation("DELETE", "/v1/sites/{site}/override", "delete-override", "Take a person's word back"), surgecast.ScopeWrite, s.deleteOverride)
 	register(s, operation("GET", "/v1/freeze", "get-freeze", "Whether all acting is stopped"), surgecast.ScopeRead, s.getFreeze)
-	register(s, operation("POST", "/v1/freeze", "set-freeze", "Stop all acting of the account, or go on"), surgecast.ScopeWrite, s.setFreeze)
+	op = operation("POST", "/v1/freeze", "set-freeze", "Stop all acting of the account, or go on")
+	op.Description = "/scale holds the units it answers now: from its next answer in this process, within a second in others. Messages that ask for units wait until it goes on. An override still counts."
+	register(s, op, surgecast.ScopeWrite, s.setFreeze)
 }
 
 func (s *Server) scale(ctx context.Context, in *scaleIn) (*scaleOut, error) {
@@ -94,7 +97,25 @@ func (s *Server) scale(ctx context.Context, in *scaleIn) (*scaleOut, error) {
 	}}, nil
 }
 
-// scaleAnswer is the whole rule of /scale. It never turns ignorance into a number, and never falls
+// scaleAnswer is what /scale says: the answer by the rule, or the one that stood when a person stopped all acting. A
+// freeze makes no number where there is none: an error leaves a scaler where it is, and so does a freeze.
+func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
+	b, why := answerByRule(st, now)
+	if !st.frozen || why != nil || holds(st.override, now) {
+		return b, why
+	}
+	switch f := st.good; {
+	case st.held != nil:
+		b.Units = *st.held
+	case f.Recommendation.Reason == reasonFrozen: // after a restart: what the engine holds
+		b.Units = f.Recommendation.Units
+	}
+	b.Reason = reasonFrozen
+	b.ExpectedRPS = Number(unknownIfZero(float64(b.Units) * perUnit(st.site.Capacity) / 60))
+	return b, nil
+}
+
+// answerByRule is the whole rule of /scale while acting goes on. It never turns ignorance into a number, and never falls
 // because of it:
 //
 //	a person's override                      that, whatever else is known
@@ -105,7 +126,7 @@ func (s *Server) scale(ctx context.Context, in *scaleIn) (*scaleOut, error) {
 //	capacity unknown                         min_units if someone said them, else 503
 //	mode shadow                              min_units, would_be_units beside; what was answered before
 //	                                         (an override, mode act) is handed back by the floor's pace
-func scaleAnswer(st standing, now time.Time) (ScaleBody, *Problem) {
+func answerByRule(st standing, now time.Time) (ScaleBody, *Problem) {
 	c := st.site.Capacity
 	b := ScaleBody{
 		Site: st.site.Slug, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, Mode: string(st.site.Mode),
