@@ -62,7 +62,7 @@ func trigger(pairs ...string) *externalscaler.ScaledObjectRef {
 
 func wait(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -208,7 +208,7 @@ func TestKEDAStreamsTransitionsOnly(t *testing.T) {
 			if a != want {
 				t.Errorf("sent %t, want %t", a, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("nothing was sent, want %t", want)
 		}
 	}

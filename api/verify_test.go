@@ -73,7 +73,7 @@ func TestOursPassesVerifyScaler(t *testing.T) {
 		meta["apiKey"] = key
 		r, err = verify.GRPC{
 			Address: l.Addr().String(), Credentials: insecure.NewCredentials(), Metadata: meta, Current: 6,
-			Limit: 3 * time.Second, Listen: 3 * kedaLook, Clock: time.Now,
+			Limit: time.Minute, Listen: 3 * kedaLook, Clock: ts.clock,
 		}.Verify(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -60,7 +60,7 @@ func newBench(t *testing.T, change func(*notify.Config)) *bench {
 	c := notify.Config{
 		Store: b.store, Pool: pool, Clock: b.clock.now, Wall: time.Now, Key: b.key,
 		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Jitter: func() float64 { return 0 }, Timeout: 2 * time.Second,
+		Jitter: func() float64 { return 0 }, Timeout: time.Minute,
 	}
 	if change != nil {
 		change(&c)
@@ -389,7 +389,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 // A receiver that never answers costs the timeout and is tried again; one that answers 200 and then
 // never ends its body, or sends 10 MB, has accepted the message.
 func TestSlowAndEndlessAnswers(t *testing.T) {
-	b := newBench(t, func(c *notify.Config) { c.Allow, c.Timeout = loopback, 300*time.Millisecond })
+	b := newBench(t, func(c *notify.Config) { c.Allow, c.Timeout = loopback, 3*time.Second })
 	var hang chan struct{}
 	for _, c := range []struct {
 		name    string

@@ -99,7 +99,7 @@ func raw(t *testing.T, handle func(net.Conn)) string {
 // A status decides, whatever becomes of the body after it: reset in the middle, or a byte now and then for ever, it was
 // accepted. A head that never ends is no answer and is tried again. Fails when: post fails on a body it cannot read whole.
 func TestAnswersThatBreakOff(t *testing.T) {
-	b := newBench(t, func(c *notify.Config) { c.Allow, c.Timeout = loopback, 500*time.Millisecond })
+	b := newBench(t, func(c *notify.Config) { c.Allow, c.Timeout = loopback, 3*time.Second })
 	drip := func(c net.Conn, head string) {
 		_, _ = io.WriteString(c, head)
 		for {
@@ -399,7 +399,7 @@ func TestKilledInTheMiddleOfADelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.tell(opened(1), instruction(1))
-	wait, cancel := context.WithTimeout(t.Context(), time.Minute)
+	wait, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	for range 2 {
 		select {

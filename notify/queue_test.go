@@ -129,10 +129,10 @@ func opened(i int) surgecast.Message {
 // settle waits until nothing is pending any more; it fails the test instead of hanging.
 func (s *service) settle(n *notify.Notifier) []surgecast.Delivery {
 	s.t.Helper()
-	if err := n.Settle(s.t.Context(), 30*time.Second); err != nil {
+	if err := n.Settle(s.t.Context(), 2*time.Minute); err != nil {
 		s.t.Fatal(err)
 	}
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for {
 		ds, _, err := s.Deliveries(s.t.Context(), 1, "", surgecast.Page{Limit: 500})
@@ -333,11 +333,11 @@ func TestSettleSaysWhatIsLeft(t *testing.T) {
 	r := newReceiver(t, s.secret, nil)
 	s.webhook(r.URL)
 	n := s.notifier(nil)
-	if err := n.Settle(t.Context(), time.Second); err != nil {
+	if err := n.Settle(t.Context(), time.Minute); err != nil {
 		t.Errorf("with nothing to deliver: %v", err)
 	}
 	s.tell(opened(1), opened(2))
-	if err := n.Settle(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "2 without a first attempt") {
+	if err := n.Settle(t.Context(), 3*time.Second); err == nil || !strings.Contains(err.Error(), "2 without a first attempt") {
 		t.Errorf("with two messages and nobody who works: %v", err)
 	}
 }

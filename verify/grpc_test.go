@@ -99,6 +99,7 @@ func TestSeededFaultsOfAPusherBreakTheirRule(t *testing.T) {
 		}
 	}
 	unknown := status.Error(codes.Unavailable, "no forecast")
+	var late atomic.Bool // the slow one has taken its time
 	for _, c := range []struct {
 		name, broken string
 		with         func(*pusher)
@@ -169,7 +170,7 @@ func TestSeededFaultsOfAPusherBreakTheirRule(t *testing.T) {
 		{name: "streams no specification", broken: "spec-stream", mute: true},
 		{name: "slow", broken: "answer-time", with: func(p *pusher) {
 			p.active = func() (*es.IsActiveResponse, error) {
-				time.Sleep(700 * time.Millisecond)
+				late.Store(true)
 				return &es.IsActiveResponse{Result: true}, nil
 			}
 		}},
@@ -192,14 +193,24 @@ func TestSeededFaultsOfAPusherBreakTheirRule(t *testing.T) {
 			es.Register(s, impl)
 			go func() { _ = s.Serve(l) }()
 			defer s.Stop()
-			limit := 2 * time.Second // room for two busy cores
-			if c.broken == "answer-time" {
-				limit = 350 * time.Millisecond
-			}
-			r, err := GRPC{
+			g := GRPC{
 				Address: l.Addr().String(), Credentials: insecure.NewCredentials(), Metadata: map[string]string{"site": "shop"},
-				Limit: limit, Listen: 300 * time.Millisecond, Clock: time.Now,
-			}.Verify(t.Context())
+				Limit: 20 * time.Second, Listen: 300 * time.Millisecond, Clock: func() time.Time { return begin },
+			}
+			switch {
+			case c.mute: // is waited for to the end
+				g.Limit = 5 * time.Second
+			case c.broken == "transitions-only": // ends the listening
+				g.Listen = time.Minute
+			case c.broken == "answer-time":
+				g.Clock = func() time.Time {
+					if late.Load() {
+						return begin.Add(g.Limit + time.Second)
+					}
+					return begin
+				}
+			}
+			r, err := g.Verify(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

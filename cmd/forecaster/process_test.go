@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -134,15 +136,29 @@ func processesOf(t testing.TB, dir string) (found []string) {
 	return found
 }
 
-// freeAddress is a loopback address nobody listens on.
+// firstPort and ports are a range below what systems hand out to those who name no port (from 32768 on Linux).
+const firstPort, ports = 20_000, 10_000
+
+var lastPort = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(ports))
+	return &n
+}()
+
+// freeAddress is a loopback address nobody listens on, another one with each call. No other program is given it
+// before the one under test listens there, or while that is started again.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%ports))
+		if err != nil {
+			continue // somebody's
+		}
+		defer l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // log collects what a process prints while others read it.

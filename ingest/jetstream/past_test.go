@@ -140,9 +140,9 @@ func TestThePastOfANewTopicIsReadBack(t *testing.T) {
 // eventually waits longer than until: a past takes its time.
 func (p *pastWorld) eventually(ok func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(3 * patience); !ok(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * patience); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("it has not happened within %s; the feed says: %s", 3*patience, p.health().Sentence(time.Now(), time.Hour))
+			p.t.Fatalf("it has not happened within %s; the feed says: %s", 2*patience, p.health().Sentence(time.Now(), time.Hour))
 		}
 	}
 }

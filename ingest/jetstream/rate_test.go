@@ -35,7 +35,7 @@ func TestAMinuteOfFiftyThousandPostsASecond(t *testing.T) {
 	stop := w.count("one", jetstream.Options{Hosts: []string{startHost(t, &jetstreamtest.Host{Log: l, Until: posts, Whole: true})}})
 	last := fmt.Sprintf(`"us\":%d`, l.Stamp(posts-1))
 	sent := time.UnixMicro(l.Stamp(posts - 1))
-	deadline := sent.Add(5 * patience)
+	deadline := sent.Add(2 * patience)
 	for !strings.Contains(w.cursor(), last) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not through %s after the last post: %.200s", time.Since(sent), w.cursor())

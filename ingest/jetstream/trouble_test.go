@@ -1,11 +1,14 @@
 package jetstream_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,12 +46,21 @@ func (s *said) lines(containing string) (n int) {
 // Fails when: Supervisor.connect logs every failure, watch never calls lives, or meter.enter keeps the error in a programmer's words.
 func TestAClosedSocketIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	// A socket that has its port and does not listen refuses everybody, and nobody else gets the port meanwhile.
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := closed.Addr().String()
-	closed.Close()
+	closed := os.NewFile(uintptr(socket), "closed")
+	t.Cleanup(func() { closed.Close() })
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
 	w := newWorld(t, storetest.URL(t))
 	w.clock = fastClock(5, time.Now())
 	var log said
@@ -64,7 +76,10 @@ func TestAClosedSocketIsSaidOnce(t *testing.T) {
 
 	l := newLog(t, w.clock(), 5*time.Millisecond)
 	target := strings.TrimPrefix(startHost(t, &jetstreamtest.Host{Log: l, Whole: true, Clock: w.clock}), "ws://")
-	open, err := net.Listen("tcp", address)
+	if err := syscall.Listen(socket, 16); err != nil {
+		t.Fatal(err)
+	}
+	open, err := net.FileListener(closed)
 	if err != nil {
 		t.Fatal(err)
 	}

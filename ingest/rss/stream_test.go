@@ -113,7 +113,7 @@ func play(t *testing.T, from string, hash ingest.Hash, feeds []string, sink *ing
 	at := now
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); at = at.Add(time.Second); return at }
 	s := rss.New(rss.Config{Feeds: feeds, Hash: hash, Clock: clock, Fastest: 60 * time.Millisecond, Slowest: time.Second})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- s.Run(ctx, from, sink) }()

@@ -62,7 +62,7 @@ func closePool(t testing.TB, pool *pgxpool.Pool) {
 	go func() { pool.Close(); close(closed) }() // ends at the latest when the database is dropped
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("the test ended with %d database connections still in use: close rows, end transactions, stop what runs",
 			pool.Stat().AcquiredConns())
 	}
