@@ -189,7 +189,8 @@ export function hindsight(options) {
         return withBody((b) => wrong(b, (f) => f, false) ?? { status: 200, body: Object.assign(kept[i], b) });
       }
       if (path === "/v1/surges") {
-        const all = options.surges ?? ["open", "good", "missed", "false"];
+        const site = url.searchParams.get("site");
+        const all = (options.surges ?? ["open", "good", "missed", "false"]).filter((k) => site === null || surges[k].subject === site);
         return done(200, { items: all.map((k) => ({ ...surges[k], simulated: served.state === "simulated" })) });
       }
       const r = /^\/v1\/surges\/srg_(\w+)\/review$/.exec(path);

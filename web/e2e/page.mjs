@@ -7,6 +7,7 @@ import { serve } from "./server.mjs";
 import { launch, views } from "./browser.mjs";
 
 let browser;
+const asking = new WeakMap(); // by page: what it has asked the API and has no answer to yet
 
 export async function closeBrowser() {
   await browser?.close();
@@ -24,6 +25,10 @@ export async function open({ state = "alert", path = "/sites/nordlicht", view = 
   page.on("console", (m) => m.type() === "error" && wrong.push(m.text()));
   page.on("pageerror", (e) => wrong.push(e.message));
   page.on("request", (r) => new URL(r.url()).origin !== server.url && wrong.push(`asked ${r.url()}`));
+  const open = new Set();
+  asking.set(page, open);
+  page.on("request", (r) => /\/v1\/(?!live)/.test(r.url()) && open.add(r));
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (r) => open.delete(r));
   try {
     await page.goto(server.url + path);
     if (ready) await page.waitForSelector("main.ready");
@@ -35,11 +40,26 @@ export async function open({ state = "alert", path = "/sites/nordlicht", view = 
   }
 }
 
-// openDetails opens every details; the table of the chart only where it is asked for, because its hundred
-// rows are alike and an audit of them takes longer than all the rest.
+// frames lets the page draw twice: what a change of size or an event in the queue brings stands there then.
+function frames(page) {
+  return page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
+}
+
+// quiet waits until the page has the answers to all it asked, and has shown them. What it asks only after a pause in
+// typing is waited for by its effect.
+export async function quiet(page) {
+  const open = asking.get(page);
+  for (let still = 0; still < 3; still = open.size === 0 ? still + 1 : 0) {
+    while (open.size > 0) await page.waitForTimeout(20);
+    await frames(page);
+  }
+}
+
+// openDetails opens every details, and waits for what stands in them; the table of the chart only where it is asked
+// for, because its hundred rows are alike and an audit of them takes longer than all the rest.
 export async function openDetails(page, table = true) {
   await page.evaluate((table) => document.querySelectorAll("details").forEach((d) => (d.open = table || !d.matches(".twin"))), table);
-  await page.waitForTimeout(50);
+  await quiet(page);
 }
 
 export async function axe(page) {
@@ -64,6 +84,10 @@ export function bareTimes(page) {
   });
 }
 
-export function overflow(page) {
+// overflow is by how much the page is wider than its window, once it is laid out in it: a chart is drawn anew for its
+// width, a frame later.
+export async function overflow(page) {
+  await page.waitForFunction((width) => innerWidth === width, page.viewportSize().width);
+  await frames(page);
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }

@@ -26,7 +26,20 @@ export async function serve(state, options = {}) {
   const clock = { now: new Date(fixtures.now).toISOString(), speed: options.speed ?? 0.000001 };
 
   const back = hindsight(options);
+  // What matches, as "GET /v1/sites?limit=500", waits to be let go: so a test has an answer come late.
+  let hold = null;
+  const holding = (re) => {
+    const h = { re, held: 0 };
+    h.until = new Promise((done) => (h.release = done));
+    return (hold = h);
+  };
   const server = createServer((req, res) => {
+    if (!hold?.re.test(`${req.method} ${req.url}`)) return handle(req, res);
+    const h = hold;
+    h.held++;
+    h.until.then(() => handle(req, res));
+  });
+  const handle = (req, res) => {
     const url = new URL(req.url, "http://local");
     asked.push(url.pathname);
     const json = (status, body) => {
@@ -95,15 +108,32 @@ export async function serve(state, options = {}) {
     const docs = file.startsWith("/docs/");
     res.writeHead(200, { "Content-Type": types[extname(path)] ?? "application/octet-stream", "Content-Security-Policy": docs ? docsPolicy : policy });
     res.end(readFileSync(path));
-  });
+  };
+  const until = async (what, is) => {
+    for (let i = 0; !is(); i++) {
+      if (i > 3000) throw new Error(`after 30 seconds still not: ${what}`);
+      await new Promise((done) => setTimeout(done, 10));
+    }
+  };
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     asked,
     served,
-    emit: (name, data) => streams.forEach((s) => send(s, name, data)),
-    streams: () => streams.size,
+    // A page opens its stream once it is ready: what is said before that nobody hears.
+    emit: async (name, data) => {
+      await until("a page that listens", () => streams.size > 0);
+      streams.forEach((s) => send(s, name, data));
+    },
+    listeners: (n) => until(`${n} streams`, () => streams.size === n),
+    hold: holding,
+    held: (n = 1) => until(`${n} requests held`, () => hold?.held >= n),
+    release: () => {
+      hold?.release();
+      hold = null;
+    },
     close: () => {
+      hold = null;
       streams.forEach((s) => s.end());
       server.closeAllConnections();
       return new Promise((done) => server.close(done));

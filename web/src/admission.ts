@@ -29,6 +29,7 @@ export class AdmissionFold {
   private readonly out = h("div", { role: "status" });
   private readonly inputs = new Map<string, HTMLInputElement>();
   private asked = Number.NEGATIVE_INFINITY;
+  private turn = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly base: string) {
@@ -55,14 +56,15 @@ export class AdmissionFold {
 
   private async ask(): Promise<void> {
     this.asked = performance.now();
+    const turn = ++this.turn; // an answer to earlier figures comes too late
     const q = new URLSearchParams();
     for (const [name, e] of this.inputs) if (Number(e.value) > 0) q.set(name, e.value);
     try {
       const a = await get<Admission>(`${this.base}/admission?${q.toString()}`);
-      patch(this.out, a, () => this.tell(a));
+      if (turn === this.turn) patch(this.out, a, () => this.tell(a));
     } catch (e) {
       const words = said(e);
-      patch(this.out, words, () => [h("p", { class: "note" }, words)]);
+      if (turn === this.turn) patch(this.out, words, () => [h("p", { class: "note" }, words)]);
     }
   }
 

@@ -20,6 +20,8 @@ export class CheckPage implements Page {
   private answer: CheckAnswer | null = null;
   private asked = -againMS;
   private turn = 0;
+  private moved = 0; // the turn a person asked last
+  private watching = false; // a topic is being set up: news must not put a fresh button in place of the one pressed
   private readonly text = h<HTMLInputElement>("input", {
     id: "q", type: "text", maxlength: 500, autocomplete: "off", required: true, "aria-describedby": "q-h q-e", placeholder: "#nordlichtlive, \"Nordlicht tour\"",
   }); // prettier-ignore
@@ -64,7 +66,7 @@ export class CheckPage implements Page {
       return;
     }
     // News: an answer that is open is brought up to date, quietly and not too often.
-    if (this.answer && !this.shell.paused && performance.now() - this.asked >= againMS) await this.ask(false);
+    if (this.answer && !this.watching && !this.shell.paused && performance.now() - this.asked >= againMS) await this.ask(false);
   }
 
   rezone(): void {
@@ -124,14 +126,15 @@ export class CheckPage implements Page {
   private async ask(moved: boolean): Promise<void> {
     const text = this.text.value.trim();
     const site = this.site.value;
+    const turn = ++this.turn;
     if (text === "" || site === "") {
       this.answer = null;
       this.render();
       return;
     }
-    const turn = ++this.turn;
     this.asked = performance.now();
     if (moved) {
+      this.moved = turn;
       this.fail("");
       this.button.disabled = true;
       this.button.textContent = "Checking…";
@@ -148,7 +151,7 @@ export class CheckPage implements Page {
       if (e instanceof Error && e.name === "Unauthorised") throw e;
       this.fail(said(e));
     } finally {
-      if (moved) {
+      if (moved && turn === this.moved) {
         this.button.disabled = false;
         this.button.textContent = "Check";
         this.progress.textContent = "";
@@ -186,6 +189,7 @@ export class CheckPage implements Page {
         click: () => {
           button.disabled = true;
           button.textContent = "Starting to count…";
+          this.watching = true;
           watch(text, a.site, a.topic)
             .then(async (slug) => {
               this.text.value = slug;
@@ -196,7 +200,8 @@ export class CheckPage implements Page {
               told.textContent = said(e);
               button.disabled = false;
               button.textContent = "Watch this topic";
-            });
+            })
+            .finally(() => (this.watching = false));
         },
       }, a.topic === "" ? "Watch this topic" : `Let it count for ${a.name}`); // prettier-ignore
       const caveats = a.caveats ?? [];

@@ -40,6 +40,7 @@ export class PlanPage implements Page {
   private readonly said = h("p", { class: "failed", role: "alert" });
   private loadedAt = Number.NEGATIVE_INFINITY;
   private asking = 0;
+  private loading = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private quiet: { key: string; slots: { at: number; p: number }[]; done: number; of: number; same: string } | null = null;
 
@@ -121,7 +122,9 @@ export class PlanPage implements Page {
 
   async load(): Promise<void> {
     if (performance.now() - this.loadedAt < restMS) return;
+    const turn = ++this.loading;
     const list = await get<Worklist>("/v1/sites?limit=500");
+    if (turn !== this.loading) return; // another site or day was chosen meanwhile, and is asked for
     this.sites = (list.items ?? []) as PlannedSite[];
     const want = this.site?.slug ?? new URLSearchParams(location.search).get("site");
     const site = this.sites.find((s) => s.slug === want) ?? this.sites[0] ?? null;
@@ -137,10 +140,12 @@ export class PlanPage implements Page {
     const zone = site.time_zone;
     const [from, to] = dayBounds(this.draft.day, zone);
     const back = Math.min(1440, Math.max(1, Math.ceil((now - from) / minute)));
-    [this.forecast, this.events] = await Promise.all([
+    const [forecast, events] = await Promise.all([
       get<Forecast>(`/v1/sites/${encodeURIComponent(site.slug)}/forecast?horizon=1440&history=${back}`),
       eventsOf(site.slug, Math.min(from, now), Math.max(to, now + 14 * reach)),
     ]);
+    if (turn !== this.loading) return;
+    [this.forecast, this.events] = [forecast, events];
     this.loadedAt = performance.now();
     await this.judge();
   }

@@ -33,6 +33,8 @@ export class ReviewsPage implements Page {
       this.site = this.siteMenu.value;
       setQuery("site", this.site || null);
       this.surges = [];
+      this.next = "";
+      this.more.hidden = true;
       void this.load();
     });
     shell.main.append(
@@ -44,13 +46,17 @@ export class ReviewsPage implements Page {
     );
   }
 
-  private page(after: string): Promise<{ items: SurgeHead[] | null; next?: string }> {
-    const of = this.site ? `&site=${encodeURIComponent(this.site)}` : "";
-    return get(`/v1/surges?limit=${perPage}${of}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+  // page is some surges of the chosen site; null: another site was chosen before they came.
+  private async page(after: string): Promise<{ items: SurgeHead[] | null; next?: string } | null> {
+    const { site } = this;
+    const of = site ? `&site=${encodeURIComponent(site)}` : "";
+    const page = await get<{ items: SurgeHead[] | null; next?: string }>(`/v1/surges?limit=${perPage}${of}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+    return site === this.site ? page : null;
   }
 
   async load(): Promise<void> {
     const [list, first] = await Promise.all([get<Worklist>("/v1/sites?limit=500"), this.page("")]);
+    if (!first) return;
     this.list = list;
     const fresh = first.items ?? [];
     const known = new Set(fresh.map((s) => s.id));
@@ -64,6 +70,7 @@ export class ReviewsPage implements Page {
     this.more.disabled = true;
     try {
       const page = await this.page(this.next);
+      if (!page) return;
       this.surges.push(...(page.items ?? []));
       this.next = page.next ?? "";
     } finally {
@@ -78,17 +85,16 @@ export class ReviewsPage implements Page {
     if (this.telling) return;
     this.telling = true;
     try {
-      for (const s of this.mine()) {
-        const state = s.closed_at ?? s.state;
-        if (this.went.get(s.id)?.state === state) continue;
+      const state = (s: SurgeHead) => s.closed_at ?? s.state;
+      // The list may become another one while a review is read: what is told next is of the list as it is then.
+      for (let s; (s = this.mine().find((x) => this.went.get(x.id)?.state !== state(x))); this.render()) {
         try {
           const review = await get<Review>(`/v1/surges/${encodeURIComponent(s.id)}/review`);
-          this.went.set(s.id, { review, said: review.headline, state });
+          this.went.set(s.id, { review, said: review.headline, state: state(s) });
         } catch (e) {
           if (!(e instanceof Problem)) throw e;
-          this.went.set(s.id, { review: null, said: `No review: ${e.message}.`, state });
+          this.went.set(s.id, { review: null, said: `No review: ${e.message}.`, state: state(s) });
         }
-        this.render();
       }
     } finally {
       this.telling = false;

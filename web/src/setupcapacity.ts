@@ -16,9 +16,12 @@ export class CapacityTab implements Tab {
   private readonly card: HTMLElement;
   private readonly none = noSite();
   private readonly tests = new LoadTests(async () => {
-    if (!this.site) return;
-    this.site = await get<FullSite>(`/v1/sites/${encodeURIComponent(this.site.slug)}`);
-    this.form.fill(values(this.site));
+    const x = this.site;
+    if (!x) return;
+    const now = await get<FullSite>(`/v1/sites/${encodeURIComponent(x.slug)}`);
+    if (this.site !== x) return; // another site was chosen meanwhile
+    this.site = now;
+    this.form.fill(values(now));
   });
   private site: FullSite | null = null;
   private setting: Setting | null = null;
@@ -57,10 +60,12 @@ export class CapacityTab implements Tab {
           alert_probability: number("alert") / 100, max_extra_unit_hours_per_day: number("max_extra_unit_hours_per_day"),
         }; // prettier-ignore
         const saved = await put<FullSite>(path, { name: now.name, kind: now.kind, mode: now.mode, time_zone: now.time_zone, segments: now.segments ?? [], capacity });
-        this.site = saved;
-        this.form.fill(values(saved)); // what was left open has the server's defaults now
+        if (this.site === x) {
+          this.site = saved;
+          this.form.fill(values(saved)); // what was left open has the server's defaults now
+          this.form.say("Saved. The next forecast uses it.");
+        }
         await this.setting?.reload();
-        this.form.say("Saved. The next forecast uses it.");
       },
       {
         ...Object.fromEntries(["units", "rpm_per_unit", "min_units", "max_units", "sustain_minutes", "p95_limit_ms", "cost_lost_request", "cost_idle_unit_hour", "currency", "max_extra_unit_hours_per_day"].map((k) => [`capacity.${k}`, k])),

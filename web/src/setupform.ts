@@ -38,6 +38,7 @@ export class Form {
   private readonly said = h("p", { class: "formsaid", role: "status" });
   private readonly button: HTMLButtonElement;
   private saved: string;
+  private rested = false; // since it was sent: what is stored has been shown anew
   private busy = false;
   onInput: (values: Values) => void = () => {};
 
@@ -72,6 +73,7 @@ export class Form {
   // rest takes what stands in the fields for what is stored.
   rest(): void {
     this.saved = this.key();
+    this.rested = true;
     this.clear();
     this.said.textContent = "";
     this.onInput(this.values());
@@ -162,10 +164,13 @@ export class Form {
     this.button.disabled = true;
     this.button.textContent = this.words.busy;
     this.said.textContent = "";
+    const sent = this.key();
+    this.rested = false;
     try {
       await this.save(this.values());
-      this.saved = this.key();
-      if (this.said.childNodes.length === 0) this.said.textContent = this.words.done;
+      if (!this.rested) this.saved = sent; // what was typed since is not stored
+      if (this.dirty) this.said.textContent = "Unsaved changes.";
+      else if (this.said.childNodes.length === 0) this.said.textContent = this.words.done;
     } catch (problem) {
       this.refuse(problem);
     } finally {

@@ -128,8 +128,8 @@ export class HooksTab implements Tab {
         if (x.secret) this.showSecret(x);
         else this.made.replaceChildren();
         this.add?.fill(empty);
+        this.made.querySelector("input")?.focus(); // as it appears, not later, when the reader may be elsewhere
         await this.setting?.reload();
-        this.made.querySelector("input")?.focus();
         if (!x.secret) this.add?.say("Added. Send it a test.");
       },
     );
@@ -163,6 +163,7 @@ class HookCard {
   private setting: Setting | null = null;
   private form: Form | null = null;
   private readonly tried = new Map<string, Attempt[]>();
+  private turn = 0;
 
   constructor(
     private readonly reload: () => Promise<void>,
@@ -228,9 +229,11 @@ class HookCard {
   private async refresh(): Promise<void> {
     const zone = this.setting?.shell.zone ?? "UTC";
     const now = this.setting?.now ?? Number.NaN;
+    const turn = ++this.turn;
     const items = await this.deliveries(this.log.open ? 50 : 1);
     const newest = items[0];
     const tries = newest && newest.attempts > 0 ? await this.attempts(newest) : [];
+    if (turn !== this.turn) return; // a later look shows more, or newer ones
     patch(this.last, [newest?.id, newest?.status, tries, zone], () => {
       if (!newest) return ["Nothing was sent yet."];
       const good = newest.status === "delivered";

@@ -50,8 +50,8 @@ export class KeysTab implements Tab {
         const k = await post<Key & { key: string }>("/v1/keys", { name: String(v["name"]).trim(), scopes: v["scopes"], sites: v["sites"] });
         this.made.replaceChildren(secret(`Key of ${k.name}`, k.key, "Copy it now: it is shown this once. Only its fingerprint is kept here."));
         this.form?.fill({ name: "", scopes: ["read"], sites: [] });
+        this.made.querySelector("input")?.focus(); // as it appears, not later, when the reader may be elsewhere
         await this.setting?.reload();
-        this.made.querySelector("input")?.focus();
       },
     );
     this.form.fill({ name: "", scopes: ["read"], sites: [] });

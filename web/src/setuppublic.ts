@@ -38,6 +38,7 @@ export class PublicTab implements Tab {
   private readonly form: Form;
   private readonly last = h("p", { class: "note" });
   private site: FullSite | null = null;
+  private filled = ""; // whose words stand in the form
   private setting: Setting | null = null;
 
   constructor() {
@@ -84,17 +85,24 @@ export class PublicTab implements Tab {
     this.setting = s;
     const site = this.choice.of(s);
     this.none.hidden = site !== null;
-    this.card.hidden = site === null;
-    this.seen.hidden = site === null;
+    this.stands(site !== null);
     if (site && site.slug !== this.site?.slug) await this.fill(site);
+  }
+
+  private stands(yes: boolean): void {
+    this.card.hidden = !yes;
+    this.seen.hidden = !yes;
   }
 
   private async fill(x: FullSite): Promise<void> {
     this.site = x;
+    if (this.filled !== x.slug) this.stands(false); // the words of one site must not be published for another
     const slug = encodeURIComponent(x.slug);
     const n = await get<Notice>(`/v1/sites/${slug}/notice`);
     const status = n.shown ? await get<Status>(`/v1/status/${slug}`).catch(() => null) : null;
     if (this.site !== x) return; // another site was chosen meanwhile
+    this.filled = x.slug;
+    this.stands(true);
     const at = (s: string | null): Value => (s ? wall(instant(s), x.time_zone) : "");
     this.form.fill({ shown: n.shown, words: n.words ?? "", ahead: n.ahead ?? false, part: n.part ?? "", reference: n.reference ?? "", by: myName(), since: at(n.since), back_from: at(n.back_from), back_by: at(n.back_by) });
     const now = this.setting?.now ?? Number.NaN;

@@ -1,4 +1,4 @@
-import { del, post, put } from "./api";
+import { del, get, post, put } from "./api";
 import { h, patch } from "./element";
 import { deletion, Form, type Values } from "./setupform";
 import type { FullSite, Setting, Tab } from "./setuppage";
@@ -111,8 +111,10 @@ export class SitesTab implements Tab {
       ],
       { save: "Save", busy: "Saving…", done: "Saved." },
       async (v) => {
-        // The rest of the site goes back as it was: a change here must not undo one elsewhere.
-        await put(`/v1/sites/${encodeURIComponent(x.slug)}`, { name: v["name"], kind: v["kind"], time_zone: v["time_zone"], mode: v["mode"], capacity: withoutNull(x.capacity), segments: x.segments ?? [] });
+        // The rest of the site goes back as it is now: a change here must not undo one elsewhere.
+        const path = `/v1/sites/${encodeURIComponent(x.slug)}`;
+        const now = await get<FullSite>(path);
+        await put(path, { name: v["name"], kind: v["kind"], time_zone: v["time_zone"], mode: v["mode"], capacity: withoutNull(now.capacity), segments: now.segments ?? [] });
         await this.setting?.reload();
       },
     );

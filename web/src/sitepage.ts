@@ -111,7 +111,7 @@ export class SitePage implements Page {
         eventsOf(this.slug, now - (back(w) + 1) * minute, now + windows[w] * minute).catch(lost(this.docs?.events ?? [])),
         get<Ladder>(`${base}/ladder`).catch(lost(this.docs?.ladder ?? null)),
       ]);
-      if (this.shell.paused && this.docs) return; // asked for before the pause
+      if (this.docs && (this.shell.paused || w !== this.window)) return; // asked for before the pause, or before another window was chosen
       this.docs = { risk, site, forecast, capacity, surge, events, ladder: rungs, window: w };
     } catch (e) {
       if (e instanceof Problem && e.status === 404 && !this.docs) {

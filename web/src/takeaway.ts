@@ -16,6 +16,7 @@ export class TakeAway {
   private readonly hours = h<HTMLSelectElement>("select", { id: "share-hours" }, ...([[1, "an hour"], [24, "a day"], [168, "a week"], [720, "30 days"]] as const).map(([n, words]) => h("option", { value: n, selected: n === 24 }, words)));
   private docs: { risk: Risk; capacity: CapacityAnswer } | null = null;
   private zone = "UTC";
+  private turn = 0;
   private slug = "surgecast";
 
   constructor(private readonly base: string) {
@@ -73,13 +74,16 @@ export class TakeAway {
   }
 
   private async take(name: string, make: () => string | Promise<string>): Promise<void> {
+    const turn = ++this.turn;
     try {
       const text = await make();
+      if (turn !== this.turn) return; // something else was asked for meanwhile: that is what is to be copied
       const done = text !== "" && (await copy(text));
       this.said.textContent = text === "" ? "There is nothing to copy: no recommendation." : done ? `Copied: ${name.toLowerCase()}.` : "This browser does not let a page copy. Take it from here.";
       this.text.hidden = text === "" || (done && text.length < 12);
       this.text.value = text;
     } catch (e) {
+      if (turn !== this.turn) return;
       this.text.hidden = true;
       this.said.textContent = said(e);
     }

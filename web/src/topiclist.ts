@@ -22,6 +22,7 @@ export class TopicList implements Page {
   private sites: Site[] = [];
   private readonly said = new Map<string, Mentions>();
   private asked = Number.NEGATIVE_INFINITY;
+  private turn = 0;
   private readonly lead = h("p", { class: "lead" });
   private readonly list = h("div", { class: "card list" });
   private readonly form: Form;
@@ -60,11 +61,12 @@ export class TopicList implements Page {
     const time = performance.now();
     if (this.topics && time - this.asked < 5000) return;
     this.asked = time;
+    const turn = ++this.turn;
     const [topics, sites] = await Promise.all([
       get<{ items: Topic[] | null }>("/v1/topics?limit=500"),
       this.sites.length > 0 ? null : get<{ items: Site[] | null; now: string }>("/v1/sites?limit=500"),
     ]);
-    if (this.shell.paused && this.topics) return;
+    if (turn !== this.turn || (this.shell.paused && this.topics)) return; // a newer list is asked for, or nothing new is wanted
     if (sites) {
       this.sites = sites.items ?? [];
       this.now = instant(sites.now);

@@ -36,6 +36,7 @@ export class TopicPage implements Page {
   private sites: Site[] = [];
   private linked: string[] = [];
   private mentions: Mentions | null = null;
+  private minutes = 0; // of the mentions shown
   private answer: CheckAnswer | null = null;
   private asked = Number.NEGATIVE_INFINITY;
   private counted = Number.NEGATIVE_INFINITY;
@@ -105,12 +106,14 @@ export class TopicPage implements Page {
       this.form.fill({ name: this.topic.name, any: typed(this.topic.any), and: typed(this.topic.and), not: typed(this.topic.not) });
       await this.findLinks();
     }
-    const w = windows[this.window];
+    const asked = this.window;
+    const w = windows[asked];
     const time = performance.now();
     if (time - this.counted >= w.againMS) {
       this.counted = time;
       const m = await get<Mentions>(`${this.path()}/mentions?minutes=${w.minutes}`);
-      if (!this.shell.paused || !this.mentions) this.mentions = m;
+      // A paused page takes no news, but the hours its reader asks for.
+      if (this.window === asked && (!this.shell.paused || this.minutes !== w.minutes)) [this.mentions, this.minutes] = [m, w.minutes];
     }
     if (time - this.asked >= checkAgainMS) await this.ask();
     this.parts.hidden = false;
@@ -161,9 +164,11 @@ export class TopicPage implements Page {
     this.asked = performance.now();
     const topic = await get<Topic>(this.path());
     if (this.topic && !this.shell.paused) this.topic.talk = topic.talk;
-    if (this.site === "") return;
-    const answer = await check(this.slug, this.site);
-    if (!this.shell.paused || !this.answer) this.answer = answer;
+    const { site } = this;
+    if (site === "") return;
+    const answer = await check(this.slug, site);
+    // Of another site than is chosen by now it says nothing; a paused page takes no news, but what its reader asks for.
+    if (site === this.site && (!this.shell.paused || this.answer?.site !== site)) this.answer = answer;
   }
 
   private head(): void {
