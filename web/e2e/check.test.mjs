@@ -122,7 +122,7 @@ test("news brings an open answer up to date and leaves the focus alone", () =>
       const real = performance.now.bind(performance);
       performance.now = () => real() + 11_000; // eleven seconds later
     });
-    server.emit("forecast", {});
+    await server.emit("forecast", {});
     await page.getByText(answers.gift.headline).waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.id), "q");
   }));

@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { draw, skip } from "./drawing.mjs";
 import { states } from "./fixtures.mjs";
 import { review } from "./hindsight.mjs";
-import { closeBrowser, open } from "./page.mjs";
+import { closeBrowser, open, quiet } from "./page.mjs";
 
 after(closeBrowser);
 
@@ -112,8 +112,9 @@ for (const [name, options] of Object.entries(pages)) {
       const bands = [];
       const waiting = new Set(); // answers that are asked for, or being read
       const ours = (r) => r.url().includes("/v1/") && !r.url().includes("/v1/live");
-      const quiet = async () => {
-        for (let still = 0; still < 4; still = waiting.size === 0 ? still + 1 : 0) await page.waitForTimeout(100);
+      const read = async () => {
+        do await quiet(page);
+        while (waiting.size > 0);
       };
       // The page is opened a second time with an ear on what it reads.
       page.on("request", (r) => ours(r) && waiting.add(r));
@@ -126,12 +127,12 @@ for (const [name, options] of Object.entries(pages)) {
       });
       await page.reload();
       await page.waitForSelector("main.ready");
-      await quiet();
+      await read();
       await page.evaluate(() => document.querySelectorAll("details:not(.menu)").forEach((d) => (d.open = true)));
-      await quiet();
+      await read();
       // First what is seen, then what was read: an answer that came between the two would be missing from the documents.
       const blocks = await shown(page);
-      await quiet();
+      await read();
       const now = documents.map((d) => Date.parse(d?.now ?? "")).find(Number.isFinite) ?? Number.NaN;
       const zone = "Europe/Berlin";
       const rest = said(documents, zone, now);

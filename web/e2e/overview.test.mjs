@@ -57,7 +57,7 @@ test("the order never changes under a pointer or the focus; it is offered", () =
     await page.locator(".worklist tbody tr").first().hover();
     const top = (await page.locator(".list").boundingBox()).y;
     server.served.edit = swap;
-    server.emit("forecast", {});
+    await server.emit("forecast", {});
     await page.getByText("Order changed.").waitFor();
     assert.deepEqual(await names(page), before);
     assert.equal((await page.locator(".list").boundingBox()).y, top, "the notice moves no row");
@@ -71,12 +71,12 @@ test("the order never changes under a pointer or the focus; it is offered", () =
     await page.locator(".worklist .site a").nth(2).focus();
     const focused = await page.evaluate(() => document.activeElement.textContent);
     server.served.edit = null;
-    server.emit("forecast", {});
+    await server.emit("forecast", {});
     await page.getByText("Order changed.").waitFor();
     assert.deepEqual(await names(page), later);
     assert.equal(await page.evaluate(() => document.activeElement.textContent), focused);
     await page.evaluate(() => document.activeElement.blur());
-    server.emit("forecast", {}); // nobody is in the list any more: the next news may order it
+    await server.emit("forecast", {}); // nobody is in the list any more: the next news may order it
     await page.getByText("Order changed.").waitFor({ state: "hidden" });
     assert.deepEqual(await names(page), before);
   }));
@@ -182,7 +182,7 @@ for (const [size, viewport] of Object.entries({ "a screen": { width: 1920, heigh
   test(`wall view on ${size}: the same list, large, and nothing to press`, () =>
     open({ path: "/?view=wall", desk: true, context: { viewport } }, async (page, server) => {
       server.served.desk.marks.srg_nordlicht = { by: "Ana", note: "" };
-      server.emit("forecast", {});
+      await server.emit("forecast", {});
       await page.getByText("Taken by Ana", { exact: true }).waitFor();
       assert.deepEqual(await names(page), ["Turmcafé Museumsladen", "Nordlicht Tickets", "Hafenmuseum", "Werft Konzerte", "Kleinod Shop", "Stadtblatt", "Neue Bühne"]);
       assert.equal(await page.locator("button:visible, select:visible, input:visible").count(), 0);

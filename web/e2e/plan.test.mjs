@@ -180,11 +180,9 @@ for (const [name, o] of Object.entries({ alert: {}, simulated: {}, calm: {}, emp
       await page.emulateMedia({ colorScheme: "dark" });
       await axe(page);
       await page.setViewportSize({ width: 390, height: 844 });
-      await page.waitForTimeout(100);
       assert.equal(await overflow(page), 0, "390 px");
       await axe(page);
       await page.setViewportSize({ width: 320, height: 700 });
-      await page.waitForTimeout(100);
       assert.equal(await overflow(page), 0, "320 px");
     }));
 }

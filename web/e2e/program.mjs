@@ -2,7 +2,6 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,19 +10,10 @@ const program = join(import.meta.dirname, "..", "..", "bin", "forecaster");
 // missing is why it cannot run here, false when it can.
 export const missing = existsSync(program) ? false : "bin/forecaster is not built: make build";
 
-const freePort = () =>
-  new Promise((done) => {
-    const s = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = s.address();
-      s.close(() => done(port));
-    });
-  });
-
 // play starts a demo on a database of its own and gives its address once it is ready.
 export async function play(...args) {
   const state = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "surgecast-e2e-"));
-  const address = `127.0.0.1:${await freePort()}`;
-  const demo = spawn(program, ["demo", "--state-dir", state, "--listen", address, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const demo = spawn(program, ["demo", "--state-dir", state, "--listen", "127.0.0.1:0", ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const stop = async () => {
     const ended = demo.exitCode === null ? new Promise((r) => demo.once("exit", r)) : null;
     demo.kill("SIGINT");
@@ -32,13 +22,14 @@ export async function play(...args) {
   };
   let said = "";
   demo.stderr.on("data", (b) => (said += b));
-  for (let i = 0; !said.includes("ready after"); i++) {
-    if (demo.exitCode !== null || i > 1200) {
+  const ready = /ready after[^]*?http:\/\/[^\s/]*:(\d+)\s/; // it says which port it was given
+  for (let i = 0; !ready.test(said); i++) {
+    if (demo.exitCode !== null || i > 3000) {
       await stop();
       throw new Error(`the demo did not start: ${said}`);
     }
     await new Promise((r) => setTimeout(r, 100));
   }
-  const base = `http://${address}`;
+  const base = `http://127.0.0.1:${ready.exec(said)[1]}`;
   return { base, stop, api: async (path) => (await fetch(base + path)).json() };
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { review, surges } from "./hindsight.mjs";
-import { axe, bareTimes, closeBrowser, open, openDetails, overflow } from "./page.mjs";
+import { axe, bareTimes, closeBrowser, open, openDetails, overflow, quiet } from "./page.mjs";
 
 after(closeBrowser);
 
@@ -51,11 +51,9 @@ for (const kind of Object.keys(surges)) {
       await page.emulateMedia({ colorScheme: "dark" });
       await axe(page);
       await page.setViewportSize({ width: 390, height: 844 });
-      await page.waitForTimeout(100);
       assert.equal(await overflow(page), 0, "390 px");
       await axe(page);
       await page.setViewportSize({ width: 320, height: 700 });
-      await page.waitForTimeout(100);
       assert.equal(await overflow(page), 0, "320 px");
     }));
 }
@@ -70,7 +68,7 @@ test("the slider steps through what was said, and the bands are those of then", 
     await page.keyboard.press("Home");
     assert.match(await slider.getAttribute("aria-valuetext"), /^08:52, /);
     await page.waitForFunction(() => document.querySelectorAll(".legend li").length >= 6);
-    await page.waitForTimeout(300);
+    await page.waitForTimeout(300); // a second request would come after the pause of the slider
     assert.equal(server.asked.filter((p) => p.endsWith("/forecast")).length, before + 1);
     assert.match(new URL(page.url()).searchParams.get("said"), /^2026-09-20T06:52:00Z$/);
     await page.keyboard.press("PageUp");
@@ -109,7 +107,7 @@ test("the file holds the shown table, and no cell of it is a formula", () =>
 test("print: light, one or two pages, no navigation, nothing cut", () =>
   open({ path: "/reviews/srg_good", view: "dark" }, async (page) => {
     await page.waitForSelector(".rulestable");
-    await page.waitForTimeout(300);
+    await quiet(page);
     const pdf = await page.pdf({ format: "A4" });
     const pages = pdf.toString("latin1").match(/\/Type\s*\/Page[^s]/g)?.length ?? 0;
     assert.ok(pages >= 1 && pages <= 2, `${pages} pages`);

@@ -18,7 +18,6 @@ for (const [name, { tab = name, ...o }] of Object.entries(pages)) {
       assert.equal(await page.locator("h1").innerText(), "Setup");
       assert.equal(await page.locator(".tabs [aria-current]").count(), 1);
       await openDetails(page);
-      await page.waitForTimeout(150);
       assert.deepEqual(await bareTimes(page), []);
       await axe(page);
       await page.emulateMedia({ colorScheme: "dark" });
@@ -27,7 +26,6 @@ for (const [name, { tab = name, ...o }] of Object.entries(pages)) {
       assert.equal(await overflow(page), 0, "390 px");
       await axe(page);
       await page.setViewportSize({ width: 320, height: 700 });
-      await page.waitForTimeout(50);
       assert.equal(await overflow(page), 0, "320 px");
     }));
 }

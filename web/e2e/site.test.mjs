@@ -81,7 +81,6 @@ test("a link that says when it ends", () =>
     await page.getByRole("button", { name: "Copy the note" }).click();
     await axe(page);
     await page.setViewportSize({ width: 320, height: 700 });
-    await page.waitForTimeout(50);
     assert.equal(await overflow(page), 0, "320 px with the menu open");
   }));
 

@@ -38,7 +38,6 @@ for (const [name, s] of Object.entries(states)) {
       assert.equal(await overflow(page), 0, "390 px");
       await axe(page);
       await page.setViewportSize({ width: 320, height: 700 });
-      await page.waitForTimeout(50);
       assert.equal(await overflow(page), 0, "320 px");
     }));
 }

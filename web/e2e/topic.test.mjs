@@ -23,7 +23,6 @@ for (const [name, o] of Object.entries({ usual: {}, copied: { talk: "copied" }, 
         await axe(page);
         assert.equal(await overflow(page), 0);
         await page.setViewportSize({ width: 320, height: 700 });
-        await page.waitForTimeout(50);
         assert.equal(await overflow(page), 0, "320 px");
       }));
   }
