@@ -33,6 +33,8 @@ type GapWatch struct {
 	Holder string        // names this process in leases
 	After  time.Duration // how old a feed's last complete minute may become
 	Every  time.Duration // between looks; 0: 15 s
+
+	began time.Time // of the first look
 }
 
 const (
@@ -40,6 +42,9 @@ const (
 	gapStates = "gap:"
 	// gapNews is how long ago a gap may have begun and still be told: a feed given up last month is none.
 	gapNews = 24 * time.Hour
+	// offAfter is how long a feed must say that it is stopped to be switched off: a process that is started again,
+	// which is what people do about a gap, says so too until it reads.
+	offAfter = 2 * time.Minute
 )
 
 // gapData is the data of source.gap.
@@ -116,6 +121,9 @@ func (w *GapWatch) Look(ctx context.Context) error {
 		byID[s.ID] = s
 	}
 	now := w.Clock().UTC()
+	if w.began.IsZero() {
+		w.began = now
+	}
 	sweep := surgecast.Sweep{At: now, Leases: []surgecast.Lease{lease}}
 	var accounts []int64
 	for _, h := range healths {
@@ -154,14 +162,16 @@ func (w *GapWatch) Look(ctx context.Context) error {
 // news is what there is to tell of a feed; nil: nothing.
 func (w *GapWatch) news(ctx context.Context, src surgecast.Source, h surgecast.SourceHealth, told gapTold, now time.Time) (*gapData, gapTold, error) {
 	late := now.Sub(h.Watermark)
+	stopped := h.State == surgecast.SourceStopped
+	off := stopped && now.Sub(latest(h.UpdatedAt, w.began)) >= offAfter
 	d := &gapData{Schema: 1, Source: src.Slug, Kind: src.Kind, Simulated: src.Simulated}
 	switch open := !told.From.IsZero(); {
-	case !open && h.State != surgecast.SourceStopped && late >= w.After && late < gapNews:
+	case !open && !stopped && late >= w.After && late < gapNews:
 		d.State, d.From, d.Reason = "open", h.Watermark.UTC(), h.LastError
 		d.Headline = "Nothing counted from " + src.Slug + " since " + d.From.Format("15:04 UTC") + "."
 		d.Sentence = h.Sentence(now, w.After)
 		return d, gapTold{From: d.From}, nil
-	case open && (h.State == surgecast.SourceStopped || late < w.After):
+	case open && (off || !stopped && late < w.After):
 		to := h.Watermark.UTC()
 		d.State, d.From, d.To = "closed", told.From, &to
 		gaps, err := w.Store.Gaps(ctx, src.ID, told.From)
@@ -178,7 +188,7 @@ func (w *GapWatch) news(ctx context.Context, src surgecast.Source, h surgecast.S
 		d.MissingMinutes = &missing
 		d.Headline = src.Slug + " is counted again."
 		switch {
-		case h.State == surgecast.SourceStopped:
+		case off:
 			d.Headline, d.Sentence = src.Slug+" is no longer counted.", "It was switched off."
 		case missing == 0:
 			d.Sentence = "What was said meanwhile was read afterwards; nothing is missing."
