@@ -256,11 +256,13 @@ func (e *Engine) judgeErrors(t *track, fc *surgecast.SiteForecast, load risk.Evi
 	}
 	t.retireErrors(now, o)
 	names := make([]string, 0, len(t.run.Errors))
-	for name := range t.run.Errors {
-		if name == surgecast.TotalSegment && len(t.run.Errors) > 1 {
-			continue // the segments say where it fails
+	for name, s := range t.run.Errors {
+		if t.sent(s) {
+			names = append(names, name)
 		}
-		names = append(names, name)
+	}
+	if len(names) > 1 { // the segments say where it fails
+		names = slices.DeleteFunc(names, func(name string) bool { return name == surgecast.TotalSegment })
 	}
 	sort.Strings(names)
 	var worst failing

@@ -13,6 +13,11 @@ import (
 // episode would be resumed after a silence.
 const retireAfter = 30 * time.Minute
 
+// errorsKept is how long a segment's usual errors are remembered after its last minute, as long as it counts as one of
+// the site's. They outlive its episode: a checkout that is quiet at night and broken in the morning would else teach
+// that broken is usual.
+const errorsKept = 7 * 24 * time.Hour
+
 func judged(s surgecast.Site, segment string) bool {
 	return slices.Contains(judgedSegments(s), segment)
 }
@@ -38,7 +43,7 @@ func (t *track) retire(now time.Time, o *outcome) {
 	r.Retired, o.retired, t.owed = true, true, true
 }
 
-// retireErrors does the same with the errors of segments, which are kept with the whole.
+// retireErrors does the same with the failures of segments, which are kept with the whole.
 func (t *track) retireErrors(now time.Time, o *outcome) {
 	j := &t.run.Judge
 	for _, name := range slices.Sorted(maps.Keys(t.run.Errors)) {
@@ -47,17 +52,22 @@ func (t *track) retireErrors(now time.Time, o *outcome) {
 			s.At = t.run.Origin // stored by a version that did not keep it
 			t.run.Errors[name] = s
 		}
-		if t.run.Origin.Sub(s.At) < retireAfter {
+		if t.sent(s) {
 			continue
 		}
 		if surge := j.FailSurge[name]; surge != nil {
 			t.end(*surge, now, o)
 		}
-		delete(t.run.Errors, name)
 		delete(j.Fail, name)
 		delete(j.FailSurge, name)
+		if t.run.Origin.Sub(s.At) >= errorsKept {
+			delete(t.run.Errors, name)
+		}
 	}
 }
+
+// sent reports whether the segment of these errors is still sent.
+func (t *track) sent(e errorShare) bool { return t.run.Origin.Sub(e.At) < retireAfter }
 
 func (t *track) end(s surgecast.Surge, now time.Time, o *outcome) {
 	headline, sentence := risk.SayRetired(s.Segment)

@@ -85,8 +85,8 @@ func TestSegmentThatIsNotSentAnyMore(t *testing.T) {
 	gonefrom := func(e *Engine, when string) {
 		t.Helper()
 		total := e.tracks[trackKey{p.site.ID, surgecast.TotalSegment}]
-		if _, errs := total.run.Errors["pay"]; e.tracks[key] != nil || errs || !e.retired[key] {
-			t.Errorf("%s: checkout in memory: %t, errors of pay: %t", when, e.tracks[key] != nil, errs)
+		if _, fails := total.run.Judge.Fail["pay"]; e.tracks[key] != nil || fails || !e.retired[key] {
+			t.Errorf("%s: checkout in memory: %t, failures of pay: %t", when, e.tracks[key] != nil, fails)
 		}
 	}
 	gonefrom(e, "retired")
@@ -105,6 +105,69 @@ func TestSegmentThatIsNotSentAnyMore(t *testing.T) {
 	}
 	if s := open(); len(s) != 0 {
 		t.Errorf("come again, %+v are open", s)
+	}
+}
+
+// A checkout nobody uses at night is broken in the morning: what is usual is still known, so that is told within
+// minutes. A segment that has not come for a week is forgotten.
+//
+// Fails when: retireErrors forgets the errors with the episode (a broken checkout is then what is usual), or never does.
+func TestBrokenAfterAQuietNight(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, nil)
+	e := p.engine(nil)
+	const dusk, dawn = 100, 180
+	sweep := func(i int) {
+		t.Helper()
+		_, err := e.Sweep(t.Context(), minute(i+1).Add(2*time.Second))
+		p.ok(err)
+	}
+	send := func(i int, segments ...surgecast.TrafficMinute) {
+		t.Helper()
+		p.visits(append(segments, surgecast.TrafficMinute{Minute: minute(i), Requests: quiet(1, i, 200), Complete: true})...)
+	}
+	pay := func(i int, errors float64) surgecast.TrafficMinute {
+		return surgecast.TrafficMinute{Segment: "pay", Minute: minute(i), Requests: 60, Errors: errors, Complete: true}
+	}
+	for i := range dusk {
+		send(i, pay(i, 1))
+	}
+	sweep(dusk - 1)
+	for i := dusk; i < dawn; i++ {
+		send(i)
+	}
+	sweep(dawn - 1)
+	total := e.tracks[trackKey{p.site.ID, surgecast.TotalSegment}]
+	if _, fails := total.run.Judge.Fail["pay"]; fails {
+		t.Error("its failures are still judged at night")
+	}
+	failing := func() int {
+		t.Helper()
+		all, err := p.st.OpenSurges(t.Context())
+		p.ok(err)
+		n := 0
+		for _, s := range all {
+			if s.Segment == "pay" && s.Kind == surgecast.SurgeFailing {
+				n++
+			}
+		}
+		return n
+	}
+	for i := dawn; i < dawn+6; i++ {
+		send(i, pay(i, 30))
+		sweep(i)
+	}
+	if failing() != 1 {
+		t.Errorf("broken for six minutes: %d surges, errors %+v", failing(), total.run.Errors["pay"])
+	}
+
+	week := int(errorsKept / time.Minute)
+	for i := dawn + week; i < dawn+week+10; i++ {
+		send(i)
+		sweep(i)
+	}
+	if e, kept := total.run.Errors["pay"]; kept || failing() != 0 {
+		t.Errorf("after a week: %+v is kept, %d surges", e, failing())
 	}
 }
 

@@ -247,7 +247,11 @@ func (t *track) step(at time.Time, m *minuteFacts, talk []float64, hypothetical 
 			f.Bound = true
 		}
 		for name, s := range m.segments {
-			e := t.run.Errors[name].step(s.Requests, s.Errors, !t.run.Judge.busy())
+			e := t.run.Errors[name]
+			if at.Sub(e.At) >= retireAfter {
+				e.Now, e.Requests = e.Usual, 0 // of its last minutes nothing is true any more
+			}
+			e = e.step(s.Requests, s.Errors, !t.run.Judge.busy())
 			e.At = at
 			t.run.Errors[name] = e
 		}
