@@ -2,7 +2,8 @@ package surgecast
 
 import "time"
 
-// Mode says how far a site trusts the service. It changes by a person's click only.
+// Mode says how far a site trusts the service. A person's click raises it; after a bad week the ledger takes a site from
+// act to advise (docs/decisions/0012-demotion.md).
 type Mode string
 
 // The three modes. In shadow /scale answers min_units and scaling webhooks are not sent.
@@ -11,6 +12,18 @@ const (
 	ModeAdvise Mode = "advise"
 	ModeAct    Mode = "act"
 )
+
+// ByLedger stands where a person's name would, when the ledger changed a mode.
+const ByLedger = "ledger"
+
+// ModeChange is one change of how far a site is trusted. The log of them is never changed.
+type ModeChange struct {
+	From, To Mode
+	By       string
+	Why      string // the ledger's words; empty: a person changed it
+	Week     *Week  // the figures behind them
+	At       time.Time
+}
 
 // SiteKind chooses the words a marketer reads and the priors a new site starts from.
 type SiteKind string
@@ -39,6 +52,10 @@ type Site struct {
 	TimeZone  string // IANA name; profile and sentences use its wall clock
 	Mode      Mode
 	Simulated bool // made by simulate: says so wherever it is shown
+
+	ModeSince time.Time // when the mode was last changed
+	ModeBy    string    // name of the key of who did, ByLedger; empty: not known
+	ModeWhy   string    // the ledger's words for it; empty: a person changed it
 
 	Capacity CapacityProfile
 	Segments []Segment // how single segments are judged; empty: only the total

@@ -184,6 +184,21 @@ func (f *fakeStore) UpdateSite(_ context.Context, s surgecast.Site) (surgecast.S
 	return s, surgecast.ErrNotFound
 }
 
+func (f *fakeStore) ModeChanges(context.Context, int64, surgecast.Page) ([]surgecast.ModeChange, string, error) {
+	done, err := f.in()
+	defer done()
+	return nil, "", err
+}
+
+func (f *fakeStore) LastWeek(context.Context, int64) (surgecast.Week, time.Time, error) {
+	done, err := f.in()
+	defer done()
+	if err == nil {
+		err = surgecast.ErrNotFound
+	}
+	return surgecast.Week{}, time.Time{}, err
+}
+
 func (f *fakeStore) DeleteSite(_ context.Context, account int64, slug string) error {
 	done, err := f.in()
 	defer done()

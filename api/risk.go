@@ -36,6 +36,7 @@ type RiskBody struct {
 
 	Drivers  []Driver   `json:"drivers"`
 	Degraded []string   `json:"degraded" doc:"Inputs that were missing"`
+	ModeWhy  string     `json:"mode_why,omitempty" doc:"Why the ledger took the site from act to advise"`
 	Surge    *SurgeHead `json:"surge"`
 }
 
@@ -102,7 +103,7 @@ func (s *Server) risk(ctx context.Context, in *riskIn) (*riskOut, error) {
 func (s *Server) riskBody(st standing, f *surgecast.SiteForecast, segment string, now time.Time) RiskBody {
 	v := s.verdict(st, f, now)
 	b := RiskBody{
-		Site: st.site.Slug, Name: st.site.Name, Segment: segment, Simulated: st.site.Simulated, ForecastHead: head(f, now),
+		Site: st.site.Slug, Name: st.site.Name, Segment: segment, Simulated: st.site.Simulated, ModeWhy: st.site.ModeWhy, ForecastHead: head(f, now),
 		State: string(v.State), Level: level(v.State), Verdict: verdictBody(v),
 		CapacityRPM: Rate(unknownIfZero(st.site.Capacity.RPM())), Units: st.site.Capacity.Units, DemandRPM: Rate(math.NaN()),
 		Risk: []RiskPoint{}, Grid: RiskGrid{CapacityRPM: []Rate{}, HorizonMinutes: []int{}, Probability: [][]Number{}},

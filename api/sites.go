@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,9 +43,12 @@ type SegmentBody struct {
 
 // SiteFields is what a person says of a site.
 type SiteFields struct {
-	Name     string        `json:"name" maxLength:"200" required:"false" doc:"Default: the slug"`
-	Kind     string        `json:"kind" enum:"shop,venue,newsroom" required:"false" doc:"Chooses words and priors; default shop"`
-	Mode     string        `json:"mode" enum:"shadow,advise,act" required:"false" doc:"How far the service is trusted: in shadow /scale answers min_units; default shadow"`
+	Name string `json:"name" maxLength:"200" required:"false" doc:"Default: the slug"`
+	Kind string `json:"kind" enum:"shop,venue,newsroom" required:"false" doc:"Chooses words and priors; default shop"`
+	Mode string `json:"mode" enum:"shadow,advise,act" required:"false" doc:"How far the service is trusted: in shadow /scale answers min_units; default shadow"`
+	// ModeSince guards a change: the mode on a page that was opened yesterday must not undo what happened since.
+	ModeSince *time.Time `json:"mode_since,omitempty" doc:"When the mode was last changed. Sent back with PUT it guards the change: 409 if the mode has been changed since"`
+
 	TimeZone string        `json:"time_zone" maxLength:"64" required:"false" doc:"IANA name, for example Europe/Berlin; default UTC"`
 	Capacity CapacityBody  `json:"capacity" required:"false"`
 	Segments []SegmentBody `json:"segments,omitempty" maxItems:"16"`
@@ -61,6 +65,8 @@ type SiteBody struct {
 	Slug string `json:"slug"`
 	SiteFields
 	Simulated bool        `json:"simulated" doc:"Made by the simulator: say so wherever it is shown"`
+	ModeBy    string      `json:"mode_by" doc:"Who changed the mode: the name of a key, or ledger; empty: not known"`
+	ModeWhy   string      `json:"mode_why" doc:"Why the ledger took the site from act to advise; empty: a person chose the mode"`
 	CreatedAt time.Time   `json:"created_at"`
 	UpdatedAt time.Time   `json:"updated_at"`
 	Status    *SiteStatus `json:"status,omitempty" doc:"With sort=risk: where it stands now"`
@@ -105,6 +111,9 @@ func (s *Server) siteRoutes() {
 	registerMaking(s, op, surgecast.ScopeWrite, s.createSite)
 	register(s, operation("GET", "/v1/sites/{site}", "get-site", "One site"), surgecast.ScopeRead, s.getSite)
 	register(s, operation("PUT", "/v1/sites/{site}", "put-site", "Change a site"), surgecast.ScopeWrite, s.putSite)
+	op = operation("GET", "/v1/sites/{site}/modes", "site-modes", "Who changed how far the site is trusted, and why")
+	op.Description = "Newest first. A person's click changes the mode; the ledger takes a site from act to advise after a week of forecasts that were wrong too often, and says so with the figures."
+	register(s, op, surgecast.ScopeRead, s.modes)
 	op = operation("DELETE", "/v1/sites/{site}", "delete-site", "Delete a site and stop all that goes on for it")
 	op.Description = "Goes at once: its settings, links to topics, planned events, ladder, overrides, notices, load tests, models and messages not yet sent. " +
 		"Its open surges are closed within seconds, and surge.closed is sent. Its minutes, forecasts, decisions and the log of deliveries stay, unreachable by its name, " +
@@ -140,7 +149,7 @@ func (s *Server) createSite(ctx context.Context, in *siteNewIn) (*siteNewOut, er
 	if p := who.bound(); p != nil {
 		return nil, p
 	}
-	site := surgecast.Site{AccountID: who.account, Slug: in.Body.Slug, CreatedAt: s.now(), UpdatedAt: s.now()}
+	site := surgecast.Site{AccountID: who.account, Slug: in.Body.Slug, ModeBy: who.name, CreatedAt: s.now(), UpdatedAt: s.now()}
 	if err := in.Body.SiteFields.into(&site); err != nil {
 		return nil, err
 	}
@@ -168,8 +177,14 @@ func (s *Server) putSite(ctx context.Context, in *sitePutIn) (*siteOut, error) {
 	if err := in.Body.into(&site); err != nil {
 		return nil, err
 	}
-	site.UpdatedAt = s.now()
+	site.UpdatedAt, site.ModeBy, site.ModeSince = s.now(), caller(ctx).name, time.Time{}
+	if in.Body.ModeSince != nil {
+		site.ModeSince = *in.Body.ModeSince
+	}
 	site, err = s.c.Store.UpdateSite(ctx, site)
+	if errors.Is(err, surgecast.ErrConflict) {
+		return nil, problem(http.StatusConflict, codeConflict, "the mode of this site has been changed since", "Read the site again, see mode_why, and decide on what is there now.")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("changing site %s: %w", in.Site, err)
 	}
@@ -258,9 +273,9 @@ func (f SiteFields) into(s *surgecast.Site) error {
 func siteBody(s surgecast.Site) SiteBody {
 	c := s.Capacity
 	b := SiteBody{
-		Slug: s.Slug, Simulated: s.Simulated, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+		Slug: s.Slug, Simulated: s.Simulated, ModeBy: s.ModeBy, ModeWhy: s.ModeWhy, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
 		SiteFields: SiteFields{
-			Name: s.Name, Kind: string(s.Kind), Mode: string(s.Mode), TimeZone: s.TimeZone,
+			Name: s.Name, Kind: string(s.Kind), Mode: string(s.Mode), ModeSince: maybe(s.ModeSince), TimeZone: s.TimeZone,
 			Segments: []SegmentBody{},
 			Capacity: CapacityBody{
 				Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit,

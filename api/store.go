@@ -72,6 +72,9 @@ type Store interface {
 	SetFrozen(ctx context.Context, account int64, frozen bool, by string, at time.Time) error
 	AddDecision(ctx context.Context, d surgecast.Decision) error
 	Decisions(ctx context.Context, siteID int64, p surgecast.Page) ([]surgecast.Decision, string, error)
+	ModeChanges(ctx context.Context, siteID int64, p surgecast.Page) ([]surgecast.ModeChange, string, error)
+	// LastWeek is the last week a site in act was judged by; ErrNotFound when it never was.
+	LastWeek(ctx context.Context, siteID int64) (w surgecast.Week, judgedAt time.Time, err error)
 
 	CreateWebhook(ctx context.Context, w surgecast.Webhook) (surgecast.Webhook, error)
 	UpdateWebhook(ctx context.Context, w surgecast.Webhook) (surgecast.Webhook, error)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +15,7 @@ import (
 const siteColumns = `id, account_id, slug, name, kind, time_zone, mode, simulated,
 	units, min_units, max_units, rpm_per_unit, lead_time_p50_seconds, lead_time_p95_seconds, sustain_minutes, p95_limit_ms,
 	cost_lost_request, cost_idle_unit_hour, currency, target_quantile, alert_probability, max_extra_unit_hours_per_day,
-	segments, measured, created_at, updated_at`
+	segments, measured, mode_since, mode_by, mode_why, created_at, updated_at`
 
 // segmentRow is one element of the segments column.
 type segmentRow struct {
@@ -30,7 +31,7 @@ func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 	err := row.Scan(&s.ID, &s.AccountID, &s.Slug, &s.Name, &s.Kind, &s.TimeZone, &s.Mode, &s.Simulated,
 		&c.Units, &c.MinUnits, &c.MaxUnits, &c.RPMPerUnit, &c.LeadTimeP50Seconds, &c.LeadTimeP95Seconds, &c.SustainMinutes, &c.P95LimitMS,
 		&c.CostLostRequest, &c.CostIdleUnitHour, &c.Currency, &c.TargetQuantile, &c.AlertProbability, &c.MaxExtraUnitHoursPerDay,
-		&segments, &measured, &s.CreatedAt, &s.UpdatedAt)
+		&segments, &measured, &s.ModeSince, &s.ModeBy, &s.ModeWhy, &s.CreatedAt, &s.UpdatedAt)
 	if err != nil {
 		return s, err
 	}
@@ -46,7 +47,7 @@ func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 			return s, fmt.Errorf("measured capacity of site %s: %w", s.Slug, err)
 		}
 	}
-	s.CreatedAt, s.UpdatedAt = s.CreatedAt.UTC(), s.UpdatedAt.UTC()
+	s.CreatedAt, s.UpdatedAt, s.ModeSince = s.CreatedAt.UTC(), s.UpdatedAt.UTC(), s.ModeSince.UTC()
 	return s, nil
 }
 
@@ -73,9 +74,9 @@ const createSiteSQL = `
 	INSERT INTO site (account_id, slug, name, kind, time_zone, mode, simulated,
 		units, min_units, max_units, rpm_per_unit, lead_time_p50_seconds, lead_time_p95_seconds, sustain_minutes, p95_limit_ms,
 		cost_lost_request, cost_idle_unit_hour, currency, target_quantile, alert_probability, max_extra_unit_hours_per_day,
-		segments, created_at, updated_at)
+		segments, created_at, updated_at, mode_since, mode_by)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-		coalesce($23, now()), coalesce($23, now()))
+		coalesce($23, now()), coalesce($23, now()), coalesce($23, now()), $24)
 	RETURNING ` + siteColumns
 
 // CreateSite adds a site and gives it its id. A slug in use is ErrExists.
@@ -84,7 +85,7 @@ func (s *Store) CreateSite(ctx context.Context, site surgecast.Site) (surgecast.
 	if err != nil {
 		return site, err
 	}
-	rows, _ := s.pool.Query(ctx, createSiteSQL, append(args, orNull(site.CreatedAt))...)
+	rows, _ := s.pool.Query(ctx, createSiteSQL, append(args, orNull(site.CreatedAt), text(site.ModeBy))...)
 	out, err := pgx.CollectExactlyOneRow(rows, scanSite)
 	switch {
 	case sqlState(err) == uniqueViolation:
@@ -101,19 +102,41 @@ const updateSiteSQL = `
 		sustain_minutes = $14, p95_limit_ms = $15, cost_lost_request = $16, cost_idle_unit_hour = $17, currency = $18,
 		target_quantile = $19, alert_probability = $20, max_extra_unit_hours_per_day = $21, segments = $22,
 		measured = CASE WHEN rpm_per_unit = $11 THEN measured END,
+		mode_since = CASE WHEN mode = $6 THEN mode_since ELSE coalesce($23, now()) END,
+		mode_by = CASE WHEN mode = $6 THEN mode_by ELSE $24 END,
+		mode_why = CASE WHEN mode = $6 THEN mode_why ELSE '' END,
 		updated_at = coalesce($23, now())
 	WHERE account_id = $1 AND slug = $2
 	RETURNING ` + siteColumns
 
 // UpdateSite replaces everything but a site's id, account and slug, and what load tests measured: that stays as long as
 // rpm_per_unit does. Another figure is a person's, and the measured curve is not its.
+//
+// A change of the mode is logged with site.ModeBy. Whoever decided on a mode that is not the site's any more
+// (site.ModeSince is given, and is not when it was last changed) is refused with ErrConflict: the mode on a page that
+// was opened yesterday must not undo what happened since.
 func (s *Store) UpdateSite(ctx context.Context, site surgecast.Site) (surgecast.Site, error) {
 	args, err := siteArgs(site)
 	if err != nil {
 		return site, err
 	}
-	rows, _ := s.pool.Query(ctx, updateSiteSQL, append(args, orNull(site.UpdatedAt))...)
-	out, err := pgx.CollectExactlyOneRow(rows, scanSite)
+	var out surgecast.Site
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		var before surgecast.Mode
+		var since time.Time
+		if err := tx.QueryRow(ctx, `SELECT mode, mode_since FROM site WHERE account_id = $1 AND slug = $2 FOR NO KEY UPDATE`, site.AccountID, site.Slug).Scan(&before, &since); err != nil {
+			return err
+		}
+		if !site.ModeSince.IsZero() && !site.ModeSince.Equal(since) {
+			return surgecast.ErrConflict
+		}
+		rows, _ := tx.Query(ctx, updateSiteSQL, append(args, orNull(site.UpdatedAt), text(site.ModeBy))...)
+		var err error
+		if out, err = pgx.CollectExactlyOneRow(rows, scanSite); err != nil || out.Mode == before {
+			return err
+		}
+		return logMode(ctx, tx, out.ID, surgecast.ModeChange{From: before, To: out.Mode, By: out.ModeBy, At: out.ModeSince})
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return site, fmt.Errorf("site %s: %w", site.Slug, surgecast.ErrNotFound)

@@ -121,6 +121,7 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	if slices.Contains(c.Roles, "engine") {
 		grp.Go(func() error { return a.engine.Run(ctx) })
 		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
+		grp.Go(func() error { return a.trust(ctx) })
 		if c.GapAfter > 0 {
 			w := engine.GapWatch{Store: db.Store, Clock: a.clock, Logger: g.log, Holder: a.holder, After: c.GapAfter, Every: pace.sweep}
 			grp.Go(func() error { return w.Run(ctx) })

@@ -60,6 +60,7 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 			if !c.Update {
 				return fmt.Errorf("%w: change it with --update", err)
 			}
+			site.ModeBy = "forecaster site"
 			made, err = db.UpdateSite(ctx, site)
 			word = "changed"
 		}
