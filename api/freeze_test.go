@@ -9,7 +9,7 @@ import (
 
 // POST /v1/freeze stops all acting: from the very next answer on /scale holds what it said, although the engine hears
 // of the freeze with its next step only and whatever it was at work on still arrives.
-// Fails when: scaleAnswer is answerByRule; when frozenLocked pins nothing; when it pins again each second.
+// Fails when: scaleAnswer is answerByRule; when frozenLocked pins nothing.
 func TestFreezeHoldsScale(t *testing.T) {
 	ts := newTest(t, keyless)
 	s := ts.site(1, "nordlicht")

@@ -199,7 +199,7 @@ func TestPushCounts(t *testing.T) {
 	if m := push("k2", rows).json(t); m["accepted"] != 0.0 || m["unchanged"] != 2.0 {
 		t.Errorf("sent again: %v", m)
 	}
-	if b := push("k1", rows+"\n"); b.status != 409 || b.json(t)["code"] != codeKeyReused {
+	if b := push("k1", rows+"\n"); b.status != 422 || b.json(t)["code"] != codeKeyReused {
 		t.Errorf("another body with the same key: %d %s", b.status, b.body)
 	}
 	m := ts.ask("GET", "/v1/topics/concert/mentions?minutes=10", "").json(t)

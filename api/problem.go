@@ -72,6 +72,7 @@ const (
 	codeNoTraffic       = "no_traffic"
 	codeCapacityUnknown = "capacity_unknown"
 	codeKeyReused       = "idempotency_key_reused"
+	codeKeyInUse        = "idempotency_key_in_use"
 	codeNotConfigured   = "not_configured"
 	codeLimit           = "limit_reached"
 	codeTooFast         = "rate_limited"

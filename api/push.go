@@ -60,12 +60,12 @@ type (
 	trafficIn struct {
 		SitePath
 		SignatureIn
-		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer"`
+		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer; with another body: 422; while the first is at work: 409"`
 		RawBody        []byte
 	}
 	countsIn struct {
 		SignatureIn
-		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer. Required; of a signed message webhook-id stands for it"`
+		IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key and body gets the same answer; with another body: 422; while the first is at work: 409. Required; of a signed message webhook-id stands for it"`
 		RawBody        []byte
 	}
 	pushOut struct{ Body PushBody }

@@ -3,11 +3,9 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"strconv"
 )
 
-// once answers a repeated request as the first time, without writing again, also while the first is still
-// at work. The upserts are safe to repeat anyway, in another process or after a restart; what the memory adds
+// once answers a repeated request as the first time, without writing again. The upserts are safe to repeat anyway, in another process or after a restart; what the memory adds
 // is the same answer, and that a key with another body is found out: it would be a sender that numbers two
 // messages alike.
 func (s *Server) once(ctx context.Context, route, key string, body []byte, do func() (PushBody, error)) (*pushOut, error) {
@@ -19,12 +17,9 @@ func (s *Server) once(ctx context.Context, route, key string, body []byte, do fu
 		}
 		return &pushOut{b}, nil
 	}
-	name := strconv.FormatInt(who.account, 10) + ":" + route + ":" + key
-	if who.signed { // two vendors may well both begin with message 1
-		name = who.key + ":" + name
-	}
+	name := who.onceName(route, key)
 	sum := sha256.Sum256(body)
-	before, done, err := s.replays.begin(ctx, name)
+	before, done, err := s.replays.begin(name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +29,7 @@ func (s *Server) once(ctx context.Context, route, key string, body []byte, do fu
 		}
 		return &pushOut{before.answer.(PushBody)}, nil //nolint:forcetypeassert // pushes keep nothing else here
 	}
-	defer done() // whoever waits for the first goes on, also when it failed
+	defer done() // also when it failed: a repetition then tries again
 	b, err := do()
 	if err != nil {
 		return nil, err

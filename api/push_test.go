@@ -197,7 +197,7 @@ func TestTrap11SignedPush(t *testing.T) {
 	if m := v.push(path, "msg_2", rows).json(t); m["unchanged"] != 2.0 || ts.total() != 130 {
 		t.Errorf("the same rows in another message: %v, total %v", m, ts.total())
 	}
-	if a := v.push(path, "msg_1", strings.Replace(rows, "123", "124", 1)); a.status != 409 || a.json(t)["code"] != codeKeyReused {
+	if a := v.push(path, "msg_1", strings.Replace(rows, "123", "124", 1)); a.status != 422 || a.json(t)["code"] != codeKeyReused {
 		t.Errorf("another body under the same id: %d %s", a.status, a.body)
 	}
 
@@ -391,26 +391,50 @@ func TestUnknownSendersAreRemembered(t *testing.T) {
 	}
 }
 
-// Two requests with the same key at the same time write once and get one answer.
-// Fails when: begin hands out done although another is at work.
+// Two requests with the same key at the same time write once: the second is told to come again, and then gets the
+// answer of the first. Without a key nobody waits for anybody.
+// Fails when: begin hands out done although another is at work; when done is not called.
 func TestSameKeyAtOnce(t *testing.T) {
 	ts := newTest(t, keyless)
 	ts.ask("POST", "/v1/topics", `{"slug":"concert"}`)
-	const rows = `[{"topic":"concert","source":"acme","minute":"2026-09-14T14:10:00Z","count":5}]`
-	bodies := make([]string, 16)
-	var wg sync.WaitGroup
-	for i := range bodies {
-		wg.Go(func() {
-			bodies[i] = ts.ask("POST", countsPath, rows, "Idempotency-Key", "k").body
-		})
-	}
-	wg.Wait()
-	for i, b := range bodies {
-		if b != bodies[0] || !strings.Contains(b, `"accepted":1`) {
-			t.Errorf("answer %d is %s, the first %s", i, b, bodies[0])
+	for _, c := range []struct{ path, body, count string }{
+		{countsPath, `[{"topic":"concert","source":"acme","minute":"2026-09-14T14:10:00Z","count":5}]`, `"accepted":1`},
+		{"/v1/topics", `{"slug":"tour"}`, `"slug":"tour"`},
+	} {
+		post := func() answer { return ts.ask("POST", c.path, c.body, "Idempotency-Key", "k") }
+		ts.store.mu.Lock() // the first hangs in the database
+		first := make(chan answer, 1)
+		go func() { first <- post() }()
+		for deadline := time.Now().Add(20 * time.Second); ts.replays.atWork()+ts.made.atWork() == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.store.mu.Unlock()
+				t.Fatalf("%s: the first did not come that far: %s", c.path, (<-first).body)
+			}
+		}
+		came := make(chan answer, 1)
+		go func() { came <- post() }()
+		var second answer
+		select {
+		case second = <-came:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: the second waits for the first", c.path)
+		}
+		ts.store.mu.Unlock()
+		if second.status == 0 {
+			second = <-came
+		}
+		if second.status != http.StatusConflict || second.json(t)["code"] != codeKeyInUse || second.json(t)["field"] != onceHeader || second.header.Get("Retry-After") != "1" {
+			t.Errorf("%s while the first is at work: %d %s", c.path, second.status, second.body)
+		}
+		done := <-first
+		if again := post(); done.status >= 300 || !strings.Contains(done.body, c.count) || again.status != done.status || again.body != done.body {
+			t.Errorf("%s: %d %s, then %d %s", c.path, done.status, done.body, again.status, again.body)
 		}
 	}
 }
+
+// atWork is how many requests with a key are being answered.
+func (r *replays) atWork() int { r.mu.Lock(); defer r.mu.Unlock(); return len(r.busy) }
 
 // A sender that writes something else into the field source makes no source of each.
 // Fails when: mentionRows does not ask fewSources.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -15,8 +14,8 @@ type replays struct {
 
 	mu   sync.Mutex
 	all  map[string]replay
-	old  []string                 // oldest first
-	busy map[string]chan struct{} // closed when the request at work has ended
+	old  []string        // oldest first
+	busy map[string]bool // a request is at work
 }
 
 type replay struct {
@@ -31,37 +30,27 @@ const (
 )
 
 func newReplays(wall surgecast.Clock, most int) *replays {
-	return &replays{wall: wall, most: most, all: map[string]replay{}, busy: map[string]chan struct{}{}}
+	return &replays{wall: wall, most: most, all: map[string]replay{}, busy: map[string]bool{}}
 }
 
-// begin finds the answer of a key. Without one, done is not nil: the caller is the first, works, keeps what
-// it answers, and calls done. Whoever comes with the same key meanwhile waits for it.
-func (r *replays) begin(ctx context.Context, key string) (before replay, done func(), err error) {
-	for {
-		r.mu.Lock()
-		if a, ok := r.all[key]; ok && r.wall().Sub(a.at) < replayFor {
-			r.mu.Unlock()
-			return a, nil, nil
-		}
-		first, busy := r.busy[key]
-		if !busy {
-			first = make(chan struct{})
-			r.busy[key] = first
-			r.mu.Unlock()
-			return replay{}, func() {
-				r.mu.Lock()
-				delete(r.busy, key)
-				r.mu.Unlock()
-				close(first)
-			}, nil
-		}
-		r.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return replay{}, nil, ctx.Err()
-		case <-first:
-		}
+// begin finds the answer of a key. Without one, done is not nil: the caller is the first, works, keeps what it answers,
+// and calls done. Whoever comes with the same key meanwhile is told to come again, as draft-ietf-httpapi-idempotency-key
+// has it: waiting would hold a connection for each repetition of an impatient sender.
+func (r *replays) begin(key string) (before replay, done func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a, ok := r.all[key]; ok && r.wall().Sub(a.at) < replayFor {
+		return a, nil, nil
 	}
+	if r.busy[key] {
+		return replay{}, nil, keyInUse()
+	}
+	r.busy[key] = true
+	return replay{}, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.busy, key)
+	}, nil
 }
 
 func (r *replays) keep(key string, a replay) {
