@@ -64,6 +64,14 @@ func TestAnAlertAfterAnOverloadSpeaksOfTheSecondTime(t *testing.T) {
 	if v.Headline != "Add 4 units now: it may come again." || !strings.HasPrefix(v.Sentence, "Under capacity since 15:19. About even chance (55 %) that traffic passes 1,200 requests a minute again by 16:24: 11 in 20") {
 		t.Errorf("%q\n%q", v.Headline, v.Sentence)
 	}
+	f.ActBy = on(16, 10)
+	if v = Say(facts); v.Headline != "Add 4 units by 16:10: it may come again." {
+		t.Errorf("with time left: %q", v.Headline)
+	}
+	f.ActBy = on(23, 10) // nothing is ordered now for what may come tonight
+	if v = Say(facts); v.Headline != "Hold 6 units now: it may come again." {
+		t.Errorf("with hours left: %q", v.Headline)
+	}
 	f.Recommendation.WouldBeUnits = 6
 	if v = Say(facts); v.Headline != "Hold 6 units now: it may come again." {
 		t.Errorf("nothing to add: %q", v.Headline)

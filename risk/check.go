@@ -27,6 +27,8 @@ const (
 	checkLeast = 10 * time.Minute
 	// noticeableShare of a site's usual traffic is what a person sees in a chart of it.
 	noticeableShare = .05
+	// usualTimes is the multiple of its usual from which talk is said to be more than that.
+	usualTimes = 1.25
 	// likelyFrom is where the words say "likely" (UX 3).
 	likelyFrom = .625
 )
@@ -91,7 +93,9 @@ func (f CheckFacts) judged(a *surgecast.CheckAnswer, s speaker, talk string) {
 	if a.Guessed {
 		noticed = a.ExtraVisits[2] // not even at the high end
 	}
-	small := noticed < noticeableShare*f.UsualExtra
+	// Talk as usual brings the usual visits, however many: they are not what is new.
+	asUsual := a.TimesUsual < usualTimes
+	small := noticed < noticeableShare*f.UsualExtra || asUsual
 	switch {
 	case a.State == surgecast.StateRecovery:
 		a.Word, a.Headline = surgecast.CheckThreat, "Wait: the site is still recovering."
@@ -112,7 +116,7 @@ func (f CheckFacts) judged(a *surgecast.CheckAnswer, s speaker, talk string) {
 	case small:
 		a.Word, a.Headline = surgecast.CheckNotNoticeable, "Not noticeable."
 		extra = ""
-		if a.TimesUsual >= 1.25 {
+		if !asUsual {
 			extra = "On this site that is too little to be noticed."
 		}
 	default:
@@ -133,10 +137,10 @@ func (f CheckFacts) talk() string {
 		return ""
 	}
 	said := "Talk is " + talkTimes(a.TimesUsual)
-	if a.TimesUsual < 1.25 {
+	if a.TimesUsual < usualTimes {
 		said += ": about " + perMinute(a.MentionsNow)
 	}
-	if d := a.DoublingMinutes; d > 0 && a.TimesUsual >= 1.25 {
+	if d := a.DoublingMinutes; d > 0 && a.TimesUsual >= usualTimes {
 		said += " and doubling every " + plural(int(math.Max(1, math.Round(d))), "minute")
 	}
 	return said + "."

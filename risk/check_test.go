@@ -53,6 +53,14 @@ func TestSayCheck(t *testing.T) {
 			"Talk is as usual: about 2 mentions a minute. Very small chance (1 %) that traffic passes 1,200 requests a minute by 20:20.", 0,
 		},
 		{
+			// What lies above the profile after a surge is not what talk as usual brings.
+			"talk as usual on a site that is busier than its usual", func(f *risk.CheckFacts) {
+				f.Answer.TimesUsual, f.Answer.MentionsNow, f.Answer.Probability = 1, 12, .04
+				f.Answer.ExtraVisits = [3]float64{17_000, 47_000, 85_000}
+			}, surgecast.CheckNotNoticeable, "Not noticeable.",
+			"Talk is as usual: about 12 mentions a minute. Very small chance (4 %) that traffic passes 1,200 requests a minute by 20:20.", 0,
+		},
+		{
 			"not linked, and a threat by the prior alone", func(f *risk.CheckFacts) {
 				f.Answer.Linked, f.Answer.Guessed, f.Answer.Probability, f.Answer.Alone = false, true, .75, .004
 			}, surgecast.CheckCannotTell, "Cannot tell yet: not linked to this site.",

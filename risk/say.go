@@ -202,11 +202,14 @@ func (s *sentences) alert() {
 // alertAgain is an alert on the way down: the site was over capacity and is not any more, but may be again. The
 // deadline of the first time is no news, and units still help against the second.
 func (s *sentences) alertAgain() {
-	do := s.remedy()
-	if do == "" {
+	do, when := s.remedy(), " now"
+	switch by := s.fc.ActBy; {
+	case do == "" || by.Sub(s.now) > RankingMinutes*time.Minute:
 		do = "Hold " + units(s.fc.Units)
+	case by.After(s.now): // the deadline of the second time, not of the first
+		when = " by " + s.actBy(by)
 	}
-	s.v.Headline, s.v.Overview = fitting(do+" now: it may come again.", do+" now."), do
+	s.v.Headline, s.v.Overview = fitting(do+when+": it may come again.", do+when+"."), do
 	s.v.Sentence = join("Under capacity since "+s.at(s.UnderSince)+".",
 		withIn20(capital(s.c.said())+" that traffic passes "+exact(s.fc.CapacityRPM)+" requests a minute again by "+s.windowEnd(), s.c), s.carries())
 	s.v.Visitors = "Back to normal since " + s.at(s.UnderSince) + ". We keep watching."
@@ -328,16 +331,33 @@ func (s *sentences) fading() string {
 	return fadingWords[s.Driver.Decay]
 }
 
+// fades is "Reddit: talk fades slowly: people pass it on.", and "Talk on fast feeds fades slowly: …" where the name says
+// that it is talk.
+func fades(name, how string) string {
+	if rest, ok := strings.CutPrefix(how, "talk "); ok && strings.HasPrefix(strings.ToLower(name), "talk ") {
+		return capital(name) + " " + rest
+	}
+	return capital(name) + ": " + how
+}
+
 func (s *sentences) alertPast() {
 	serve := s.servesFrom()
 	past := s.at(s.fc.ActBy)
 	s.v.Headline = fitting("Past "+past+". Act now, it still helps.", "Past "+past+". Act now.")
-	s.v.Sentence = "Units ordered now serve from " + s.at(serve) + "."
+	s.v.Sentence = s.ordered() + " serve from " + s.at(serve) + "."
 	if !s.fc.Origin.IsZero() {
 		p := At(s.fc.HorizonMinutes, s.fc.Risk, serve.Sub(s.begins()).Minutes())
 		s.v.Sentence = join(s.v.Sentence, "The chance of being over before that is "+showChance(p, nil, 0).percent()+".")
 	}
 	s.v.Overview = "Act now"
+}
+
+// ordered is what to order now, by its number where it is known: "7 more units ordered now".
+func (s *sentences) ordered() string {
+	if more := wanted(s.fc.Recommendation, s.now) - s.fc.Units; more > 0 {
+		return grouped(float64(more)) + " more " + strings.TrimPrefix(units(more), grouped(float64(more))+" ") + " ordered now"
+	}
+	return "Units ordered now"
 }
 
 // servesFrom is when units ordered now serve: the lead time (p95) from now, up to the minute.
@@ -366,13 +386,17 @@ func (s *sentences) over() {
 		s.v.Headline = "Over capacity since " + s.at(since) + "."
 		s.v.Overview = "Over since " + s.at(since)
 	}
-	s.v.Sentence = measured(s.fc.DemandRPM) + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served."
+	arrive := measured(s.fc.DemandRPM)
+	if s.fc.DemandRPM > s.fc.CapacityRPM && digits(s.fc.DemandRPM, 3) <= s.fc.CapacityRPM {
+		arrive = "A few more than " + exact(s.fc.CapacityRPM) // "1,200 arrive, 1,200 can be served" reads as enough
+	}
+	s.v.Sentence = arrive + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served."
 	if s.fc.DemandRPM <= s.fc.CapacityRPM && s.UnderSince.IsZero() {
 		// Saturated: more arrive than are counted, so the number is a floor and is not set against capacity.
 		s.v.Sentence = "More requests arrive than the " + exact(s.fc.CapacityRPM) + " a minute that can be served."
 	}
 	if wanted(s.fc.Recommendation, s.now) > s.fc.Units || s.fc.Recommendation.WouldBeUnits == 0 {
-		s.v.Sentence = join(s.v.Sentence, "Units ordered now serve from "+s.at(s.servesFrom())+".")
+		s.v.Sentence = join(s.v.Sentence, s.ordered()+" serve from "+s.at(s.servesFrom())+".")
 	}
 	back := ""
 	if s.BackBy.IsZero() {
@@ -404,10 +428,7 @@ func (s *sentences) recovery() {
 		until = s.now.Add(RecoveryAfterAlert)
 	}
 	hold, downs := s.stepsDown()
-	n := max(s.fc.Recommendation.WouldBeUnits, s.fc.Recommendation.Units)
-	if n <= 0 {
-		n = s.fc.Units
-	}
+	n := s.held()
 	if hold.IsZero() {
 		s.v.Headline, s.v.Overview = "Hold "+units(n)+" for now.", "Hold for now"
 	} else {
@@ -434,9 +455,19 @@ func (s *sentences) recovery() {
 	}
 }
 
+// held is how many units to hold on the way down: what is recommended, of what is there. Who never ordered the units
+// of the peak cannot hold them.
+func (s *sentences) held() int {
+	n := max(s.fc.Recommendation.WouldBeUnits, s.fc.Recommendation.Units)
+	if n <= 0 || s.fc.Units > 0 && n > s.fc.Units {
+		return s.fc.Units
+	}
+	return n
+}
+
 // stepsDown reads the plan: until when to hold, and "Then step down: 9 units at 16:30, 6 at 17:15."
 func (s *sentences) stepsDown() (hold time.Time, sentence string) {
-	level := max(s.fc.Recommendation.WouldBeUnits, s.fc.Recommendation.Units)
+	level := s.held()
 	var named []string
 	for _, step := range s.fc.Recommendation.Plan {
 		if !step.At.After(s.now) {
@@ -637,7 +668,7 @@ func (s *sentences) caveats() {
 			add(s.driver())
 		}
 		if f := s.fading(); f != "" {
-			add(capital(s.Driver.Name) + ": " + f)
+			add(fades(s.Driver.Name, f))
 		}
 		if s.v.State == surgecast.StateCalm && known(s.fc) && s.fc.ActByReason == ReasonNotExpected {
 			day := showChance(At(s.fc.HorizonMinutes, s.fc.Risk, 1440), nil, 0)

@@ -145,7 +145,7 @@ func TestSay(t *testing.T) {
 			},
 			want: [4]string{
 				"Past 14:41. Act now, it still helps.",
-				"Units ordered now serve from 14:56. The chance of being over before that is 25 %.",
+				"7 more units ordered now serve from 14:56. The chance of being over before that is 25 %.",
 				"Act now",
 				"Working normally.",
 			},
@@ -165,7 +165,7 @@ func TestSay(t *testing.T) {
 			},
 			want: [4]string{
 				"Over capacity since 15:03.",
-				"1,480 requests a minute arrive, 1,200 can be served. Units ordered now serve from 15:16. 10 in 20 such surges are back under capacity by 15:50, 16 in 20 by 16:40.",
+				"1,480 requests a minute arrive, 1,200 can be served. 7 more units ordered now serve from 15:16. 10 in 20 such surges are back under capacity by 15:50, 16 in 20 by 16:40.",
 				"Over since 15:03",
 				"Very busy. Pages may be slow or refuse to load. Most likely normal again between 15:50 and 16:40. Next update 15:30.",
 			},
@@ -177,6 +177,7 @@ func TestSay(t *testing.T) {
 			facts: func() Facts {
 				now := on(16, 2)
 				f := forecastAt(now, surgecast.StateRecovery, .01, .03, .06, .10, .20, .22, .22, .22)
+				f.Units = 13
 				f.Recommendation = surgecast.Recommendation{Units: 13, WouldBeUnits: 13, Plan: []surgecast.Step{
 					{At: now, Units: 13}, {At: on(16, 30), Units: 9}, {At: on(17, 15), Units: 6},
 				}}
@@ -398,6 +399,11 @@ func TestDriversInWords(t *testing.T) {
 	if got := all(); !strings.Contains(got, "Reddit: talk fades quickly, as after a news flash.") || strings.Contains(got, "×2") {
 		t.Errorf("decay is not said: %s", got)
 	}
+	f.Driver.Name = "talk on fast feeds" // which says already that it is talk
+	if got := all(); !strings.Contains(got, "Talk on fast feeds fades quickly, as after a news flash.") {
+		t.Errorf("talk twice: %s", got)
+	}
+	f.Driver.Name = "Reddit"
 	f.Driver.High = .7
 	if got := all(); strings.Contains(got, "Reddit") {
 		t.Errorf("named with a band of 35 points: %s", got)

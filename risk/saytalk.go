@@ -95,7 +95,7 @@ func shortened(s string, n int) string {
 // talkTimes is "6 times the usual", "twice the usual", "half as much again as usual".
 func talkTimes(x float64) string {
 	switch {
-	case math.IsNaN(x) || math.IsInf(x, 0) || x < 1.25:
+	case math.IsNaN(x) || math.IsInf(x, 0) || x < usualTimes:
 		return "as usual"
 	case x < 1.75:
 		return "half as much again as usual"

@@ -126,6 +126,7 @@ func TestSayVariants(t *testing.T) {
 			facts: func() Facts {
 				now := on(15, 0)
 				f := forecastAt(now, surgecast.StateRecovery, 0, .01, .03, .05, .06, .06, .06, .06)
+				f.Units = 9
 				f.Recommendation = surgecast.Recommendation{Units: 9, WouldBeUnits: 9, Plan: []surgecast.Step{{At: now, Units: 9}}}
 				facts := factsAt(now, f)
 				facts.WatchUntil = on(15, 25)
@@ -135,6 +136,37 @@ func TestSayVariants(t *testing.T) {
 			// 25 minutes: .01 + .02·10/15 = .023
 			sentence: "Traffic stayed under capacity. Very small chance (2 %) that it still passes 1,200 requests a minute by 15:30.",
 			overview: "Hold for now",
+		},
+		{
+			name: "recovery of a site that never ordered the units of the peak",
+			facts: func() Facts {
+				now := on(16, 27)
+				f := forecastAt(now, surgecast.StateRecovery, 0, .01, .03, .05, .06, .06, .06, .06)
+				f.Units = 6
+				f.Recommendation = surgecast.Recommendation{Units: 6, WouldBeUnits: 7, Plan: []surgecast.Step{{At: now, Units: 7}, {At: on(17, 15), Units: 6}}}
+				facts := factsAt(now, f)
+				facts.UnderSince = on(15, 16)
+				return facts
+			},
+			headline: "Hold 6 units for now.", // not 7, which are not there, nor "then step down: 6 units"
+			// 90 minutes after 15:16 is 16:46, said as 16:50; 19 minutes: .01 + .02·4/15 = .015
+			sentence: "Under capacity since 15:16. Very small chance (2 %) of a second wave by 16:50.",
+			overview: "Hold for now",
+		},
+		{
+			name: "over by so little that both numbers round to one",
+			facts: func() Facts {
+				now := on(15, 7)
+				f := forecastAt(now, surgecast.StateOver, 1, 1, 1, 1, 1, 1, 1, 1)
+				f.DemandRPM, f.Units = 1200.3, 6
+				f.Recommendation = surgecast.Recommendation{Units: 6, WouldBeUnits: 6, MaxUnits: 6}
+				facts := factsAt(now, f)
+				facts.OverSince = on(15, 3)
+				return facts
+			},
+			headline: "Over capacity since 15:03.",
+			sentence: "A few more than 1,200 requests a minute arrive, 1,200 can be served.",
+			overview: "Over since 15:03",
 		},
 		{
 			name: "over, counted only up to what could be served",
