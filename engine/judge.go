@@ -350,9 +350,18 @@ func (e *Engine) tell(t *track, s *surgecast.Surge, m risk.Machine, wasOpen bool
 	}
 	tr.ForecastID, d.ForecastID = f.ID, f.ID
 	if fail == nil {
-		tr.Headline, tr.Sentence = f.Verdict.Headline, f.Verdict.Sentence
+		v := f.Verdict
+		if v.State == surgecast.StateFailing { // the site's verdict is about another episode
+			row := *f
+			row.State = m.State
+			v = risk.Say(t.facts(&row, now))
+		}
+		tr.Headline, tr.Sentence = v.Headline, v.Sentence
+		if v.ShownPercent != "" { // the chance of the words, for the window they name
+			tr.Probability = risk.At(f.HorizonMinutes, f.Risk, float64(v.Horizon))
+		}
+		d.Probability, d.ShownPercent, d.Word = number(tr.Probability), v.ShownPercent, v.Word
 		d.DemandRPM, d.CapacityRPM, d.WouldBeUnits = number(f.DemandRPM), f.CapacityRPM, f.Recommendation.WouldBeUnits
-		d.ShownPercent, d.Word = f.Verdict.ShownPercent, f.Verdict.Word
 		if !f.ActBy.IsZero() {
 			at := f.ActBy
 			d.ActBy = &at
@@ -392,7 +401,8 @@ func (e *Engine) announceUnits(t *track, f *surgecast.SiteForecast, now time.Tim
 		j.Told = told{Sequence: j.Told.Sequence}
 		return
 	}
-	if j.Told.At.IsZero() {
+	if j.Told.At.IsZero() && !j.Told.turned(t.site.Mode) {
+		j.Told.Mode = t.site.Mode
 		if t.run.Last == nil || rec.Sequence == t.run.Last.Sequence {
 			return // nothing has changed since it acts
 		}
@@ -407,12 +417,16 @@ func (e *Engine) announceUnits(t *track, f *surgecast.SiteForecast, now time.Tim
 	if j.Told.Sequence > rec.Sequence {
 		f.Recommendation.Sequence, f.Recommendation.ID = j.Told.Sequence, surgecast.NewID("rec_")
 	}
+	d := unitsData{
+		Schema: 1, Site: t.site.Slug, Mode: t.site.Mode, Units: j.Told.Units, PreviousUnits: before.Units, WouldBeUnits: j.Told.WouldBe,
+		ValidUntil: rec.ValidUntil, Sequence: j.Told.Sequence, Reason: rec.Reason, Detail: rec.Detail, ForecastID: f.ID, Simulated: t.site.Simulated,
+	}
+	if before.turned(t.site.Mode) && t.site.ModeWhy != "" {
+		d.Headline, d.Sentence = risk.NoLongerActs, t.site.ModeWhy
+	}
 	o.messages = append(o.messages, surgecast.Message{
 		AccountID: t.site.AccountID, SiteID: t.site.ID, Type: surgecast.TypeRecommendationChanged, Sequence: j.Told.Sequence, Timestamp: now, ExpiresAt: rec.ValidUntil,
-		Data: unitsData{
-			Schema: 1, Site: t.site.Slug, Mode: t.site.Mode, Units: j.Told.Units, PreviousUnits: before.Units, WouldBeUnits: j.Told.WouldBe,
-			ValidUntil: rec.ValidUntil, Sequence: j.Told.Sequence, Reason: rec.Reason, Detail: rec.Detail, ForecastID: f.ID, Simulated: t.site.Simulated,
-		},
+		Data: d,
 	})
 }
 
