@@ -23,9 +23,9 @@ func TestHeadlineOfNoBreach(t *testing.T) {
 		return in
 	}
 	for want, in := range map[string]Input{
-		"Nothing passed capacity, and no alarm was raised.":    quiet(),
-		"We warned; traffic stayed under 200 a minute so far.": quiet(surgecast.StateWatch, surgecast.StateAlert),
-		"Requests failed; traffic stayed under 200 a minute.":  quiet(surgecast.StateFailing),
+		"Nothing passed capacity, and no alarm was raised.":               quiet(),
+		"We warned; traffic stayed under 200 a minute until 1 Mar 02:30.": quiet(surgecast.StateWatch, surgecast.StateAlert),
+		"Requests failed; traffic stayed under 200 a minute.":             quiet(surgecast.StateFailing),
 	} {
 		if got := build(t, in).Headline; got != want {
 			t.Errorf("headline %q, want %q", got, want)

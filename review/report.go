@@ -111,7 +111,7 @@ func (r *Report) say() {
 	case len(r.Episodes) == 0 && r.failing:
 		r.Headline = fmt.Sprintf("Requests failed; traffic stayed under %s a minute.", limit)
 	case len(r.Episodes) == 0 && r.Alarms.False == 0 && r.Alarms.Open > 0:
-		r.Headline = fmt.Sprintf("We warned; traffic stayed under %s a minute so far.", limit)
+		r.Headline = fmt.Sprintf("We warned; traffic stayed under %s a minute until %s.", limit, r.clock(r.To))
 	case len(r.Episodes) == 0 && r.Alarms.False == 0:
 		r.Headline = "Nothing passed capacity, and no alarm was raised."
 	case len(r.Episodes) == 0:
@@ -125,34 +125,25 @@ func (r *Report) say() {
 	}
 	r.Sentences = []string{}
 	add := func(format string, a ...any) { r.Sentences = append(r.Sentences, fmt.Sprintf(format, a...)) }
+	if s := r.over(); s != "" {
+		add("%s", s)
+	}
 	if ours := r.rule(Ours); ours != nil {
-		var all []string
-		for _, x := range r.Rules {
-			all = append(all, fmt.Sprintf("%s %s (%s)", x.Rule, count(float64(x.MinutesOver)), count(x.UnitHours)))
-		}
-		add("Minutes over capacity, and unit-hours paid: %s.", strings.Join(all, ", "))
-		if best := r.cheapestRival(); best != nil && ours.Cost.Known() {
-			add("%s", r.compare(ours, best))
+		if s := r.compare(ours); s != "" {
+			add("%s", s)
 		}
 	}
 	if missed := len(r.Episodes) - n; missed > 0 && len(r.Episodes) > 1 {
 		add("Missed: %s without a warning before the first minute over.", times(missed))
 	}
-	if a := r.Alarms; a.Alerts > 0 {
-		s := fmt.Sprintf("Alerts: %d; followed by a breach within the time they spoke of: %d; false: %d", a.Alerts, a.Followed, a.False)
-		if a.Open > 0 {
-			s += fmt.Sprintf("; their time was not over: %d", a.Open)
-		}
-		if a.During > 0 {
-			s += fmt.Sprintf("; while already over: %d", a.During)
-		}
-		add("%s.", s)
+	if s := r.alarms(); s != "" {
+		add("%s", s)
 	}
 	if b := r.evenChance(); b != nil {
 		add("When we said %g–%g %% within an hour, it happened on %d of %d occasions.", 100*b.From, 100*b.To, b.OccasionsHappened, b.Occasions)
 	}
 	if r.All.N > 0 && r.All.VsYesterday.Known() {
-		add("Error of the median forecast beside “the same as yesterday”: %s; inside the 80 %% band: %s of minutes (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
+		add("The forecasts erred %s as much as “the same as yesterday”; %s of minutes ended in the 4-of-5 band (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
 	}
 	for _, k := range r.Talk {
 		if len(k.Peaks) > 0 {
@@ -209,12 +200,69 @@ func (r *Report) cheapestRival() *RuleResult {
 	return best
 }
 
-func (r *Report) compare(ours, best *RuleResult) string {
-	money := func(n Number) string { return "about " + count(twoDigits(float64(n))) + " " + r.Site.Currency }
-	if ours.Cost <= best.Cost {
-		return fmt.Sprintf("Units and lost requests would have cost %s; with the cheapest of the others, %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
+// over is what the site went through: how long it was over capacity, when, and how high it went.
+func (r *Report) over() string {
+	if len(r.Episodes) == 0 {
+		return ""
 	}
-	return fmt.Sprintf("Units and lost requests would have cost %s: more than with %s, %s.", money(ours.Cost), best.Rule, money(best.Cost))
+	total, top := 0, r.Episodes[0]
+	for _, e := range r.Episodes {
+		total += e.MinutesOver
+		if e.PeakRPM > top.PeakRPM {
+			top = e
+		}
+	}
+	when := ""
+	if len(r.Episodes) == 1 {
+		when = fmt.Sprintf(", from %s to %s", r.clock(top.From), r.clockAfter(top.To, top.From))
+	}
+	return fmt.Sprintf("Traffic was over capacity for %s%s; the highest was %s a minute at %s.", minutes(float64(total)), when, count(twoDigits(top.PeakRPM)), r.clockAfter(top.PeakAt, top.From))
+}
+
+// compare is what the units asked for would have changed, beside the units as configured and the cheapest simple rule.
+// Two amounts that read the same are said to be the same.
+func (r *Report) compare(ours *RuleResult) string {
+	left := fmt.Sprintf("With the units we asked for: %s over", minutes(float64(ours.MinutesOver)))
+	if !ours.Cost.Known() {
+		return left + "."
+	}
+	money := func(n Number) string { return count(twoDigits(float64(n))) + " " + r.Site.Currency }
+	said := fmt.Sprintf("%s, about %s for units and lost requests", left, money(ours.Cost))
+	same := func(x *RuleResult) bool { return money(x.Cost) == money(ours.Cost) }
+	as := r.rule(configured{}.name())
+	if as != nil && as.Cost.Known() && !same(as) {
+		said += "; as configured, about " + money(as.Cost)
+	}
+	switch best := r.cheapestRival(); {
+	case best == nil || best == as:
+	case same(best):
+		said += fmt.Sprintf("; with the cheapest simple rule (%s), about the same", best.Rule)
+	case best.Cost < ours.Cost:
+		said += fmt.Sprintf("; with the cheapest simple rule (%s) less, about %s", best.Rule, money(best.Cost))
+	default:
+		said += fmt.Sprintf("; with the cheapest simple rule (%s), about %s", best.Rule, money(best.Cost))
+	}
+	return said + "."
+}
+
+// alarms is how many alerts came true. One that the headline tells of is not told again.
+func (r *Report) alarms() string {
+	a := r.Alarms
+	if a.Alerts == 0 || a.Alerts == 1 && a.Followed == 1 && len(r.Episodes) == 1 {
+		return ""
+	}
+	parts := []string{fmt.Sprintf("%d came true in the time named", a.Followed), fmt.Sprintf("%d did not", a.False)}
+	if a.Open > 0 {
+		parts = append(parts, fmt.Sprintf("of %d the time was not over", a.Open))
+	}
+	if a.During > 0 {
+		parts = append(parts, fmt.Sprintf("%d came while it was over already", a.During))
+	}
+	noun := "alerts"
+	if a.Alerts == 1 {
+		noun = "alert"
+	}
+	return fmt.Sprintf("%d %s: %s.", a.Alerts, noun, strings.Join(parts, ", "))
 }
 
 func (r *Report) notes() {

@@ -93,6 +93,14 @@ func cap0(n int) string {
 // clock writes a moment in the site's zone, which the report names once.
 func (r *Report) clock(t time.Time) string { return r.in(t).Format("2 Jan 15:04") }
 
+// clockAfter is clock without the day where it is that of the moment named before.
+func (r *Report) clockAfter(t, named time.Time) string {
+	if r.in(t).Format(time.DateOnly) == r.in(named).Format(time.DateOnly) {
+		return r.in(t).Format("15:04")
+	}
+	return r.clock(t)
+}
+
 func (r *Report) clockp(t *time.Time) string {
 	if t == nil {
 		return "–"

@@ -42,13 +42,13 @@ export const states = {
   past: {
     state: "alert", percent: 60, word: "about even chance", horizon: 60, level: 860, ahead: 1300, spread: 0.3, actBy: berlin("14:11"), late: 540, surge: berlin("13:42"), alert: berlin("13:58"),
     headline: "Past 14:11. Act now, it still helps.",
-    sentence: "Units ordered now serve from 14:29. The chance of being over before that is 25 %.",
+    sentence: "7 more units ordered now serve from 14:29. The chance of being over before that is 25 %.",
     overview: "Act now", units: 13,
   },
   over: {
     state: "over_capacity", percent: 97, word: "almost certain", horizon: 60, level: 1480, ahead: 1350, spread: 0.2, actBy: null, surge: berlin("13:22"), alert: berlin("13:42"), saturated: true,
     headline: "Over capacity since 14:03.",
-    sentence: "1,480 requests a minute arrive, 1,200 can be served. Units ordered now serve from 14:29. 16 in 20 such surges are back under capacity by 15:40.",
+    sentence: "1,480 requests a minute arrive, 1,200 can be served. 7 more units ordered now serve from 14:29. 16 in 20 such surges are back under capacity by 15:40.",
     overview: "Over since 14:03", units: 13,
   },
   recovery: {

@@ -77,10 +77,10 @@ export const surges = {
 };
 
 const told = {
-  good: ["Warned 37 minutes before traffic passed 1,200 a minute.", ["Minutes over capacity, and unit-hours paid: this service 0 (15.2), reactive 34 (10.1), last day 47 (12.0), static 99.9 % 47 (12.0).", "Units and lost requests would have cost about 7.60 EUR: less than with reactive, about 370 EUR.", "Alerts: 1; followed by a breach within the time they spoke of: 1; false: 0.", "When we said 40–60 % within an hour, it happened on 9 of 20 occasions."]],
-  missed: ["We did not warn. Traffic passed 1,200 a minute at 18:06; our chance then was 4 %.", ["Minutes over capacity, and unit-hours paid: this service 21 (11.0), reactive 24 (9.8), last day 40 (9.0), static 99.9 % 40 (9.0).", "Alerts: 0."]],
-  false: ["We warned, it did not come. Peak 1,050 a minute.", ["Alerts: 1; followed by a breach within the time they spoke of: 0; false: 1.", "When we said 40–60 % within an hour, it happened on 9 of 20 occasions."]],
-  open: ["Nothing passed capacity yet.", ["Alerts: 1; followed by a breach within the time they spoke of: 0; false: 0."]],
+  good: ["Warned 37 minutes before traffic passed 1,200 a minute.", ["Traffic was over capacity for 47 minutes, from 20 Sep 10:09 to 10:56; the highest was 1,900 a minute at 10:30.", "With the units we asked for: 0 minutes over, about 7.6 EUR for units and lost requests; as configured, about 410 EUR; with the cheapest simple rule (reactive), about 370 EUR.", "When we said 40–60 % within an hour, it happened on 9 of 20 occasions."]],
+  missed: ["We did not warn. Traffic passed 1,200 a minute at 18:06; our chance then was 4 %.", ["Traffic was over capacity for 40 minutes, from 18 Sep 18:06 to 18:46; the highest was 1,600 a minute at 18:20."]],
+  false: ["We warned, it did not come. Peak 1,050 a minute.", ["1 alert: 0 came true in the time named, 1 did not.", "When we said 40–60 % within an hour, it happened on 9 of 20 occasions."]],
+  open: ["Nothing passed capacity yet.", ["1 alert: 0 came true in the time named, 0 did not, of 1 the time was not over."]],
 };
 
 export function review(kind, simulated = false) {
