@@ -27,11 +27,11 @@ export function recommend(into: HTMLElement, capacity: CapacityAnswer, site: Sit
           ? h("span", {}, `${capacity.units_now} `, h("span", { "aria-hidden": "true" }, "→"), h("span", { class: "sr" }, "to"), ` ${units(r.would_be_units)}`)
           : `Stay at ${units(capacity.units_now)}`,
       ),
-      r.detail ? h("p", {}, ...withTimes(r.detail)) : null,
+      r.detail && r.reason !== capacity.mode ? h("p", {}, ...withTimes(r.detail)) : null, // what the mode does is said below
       plan.length > 1
         ? h("ol", { class: "plan" }, ...plan.map((s) => h("li", {}, timeElement(instant(s.at), now, zone), ` ${units(s.units)}`)))
         : null,
-      costs[0] > 0 || costs[1] > 0
+      costs[0] >= 1 || costs[1] >= 1
         ? h("p", {}, `Acting costs about ${money(costs[0], site.capacity.currency, 2)}; waiting risks about ${money(costs[1], site.capacity.currency, 2)}.`)
         : null,
       h(
@@ -66,10 +66,10 @@ export function drive(into: HTMLElement, risk: Risk): void {
 function driver(d: Driver): (Node | string)[] {
   const percent = (x: number) => String(Math.round(100 * x));
   const name = feedName(d.source);
-  if (d.share === null) return [`${name}: cannot tell`];
+  if (d.share === null) return [`${name}: cannot tell how much`];
   const [low, high] = [d.share_low ?? null, d.share_high ?? null];
   if (low === null || high === null) return [`${name} ${percent(d.share)} %`];
-  if (high - low > 0.3) return [`${name}: cannot tell`];
+  if (high - low > 0.3) return [`${name}: cannot tell how much`];
   const doubling = d.doubling_minutes ? `, ×2 in ${Math.round(d.doubling_minutes)} min` : "";
   return [`${name} ${percent(d.share)} % (${percent(low)}–${percent(high)})${doubling}`];
 }

@@ -560,16 +560,23 @@ export class FanChart {
     const dots = peakDots(levels, over, yOf, this.y(capacity), box.top, bottom, width, pitch);
     const until = clock(v.peaks.until, v.zone);
     const wide = box.words > 0;
-    const count = (y: number, n: number, word: string) =>
-      h<SVGElement>("text", { x: box.width, y, "text-anchor": "end", class: "count cased" }, wide ? `${n} ${word}` : String(n));
+    // A count stands at its end of the gutter, or as near to it as no dot is in its way.
+    const count = (from: number, by: number, n: number, word: string) => {
+      const words = wide ? `${n} ${word}` : String(n);
+      const reach = box.width - (words.length * 0.6 + 0.3) * em - left;
+      const taken = (y: number) => dots.some((d) => d.x + pitch / 2 > reach && d.y + pitch / 2 > y - 0.85 * em && d.y - pitch / 2 < y + 0.25 * em);
+      let y = from;
+      while (taken(y) && y > box.top && y < bottom) y += by;
+      return h<SVGElement>("text", { x: box.width, y: taken(y) ? from : y, "text-anchor": "end", class: "count cased" }, words);
+    };
     // The counts stand at the ends of the gutter: most peaks lie around the capacity, and so would the words.
     return [
       h<SVGElement>("text", { x: wide ? left : box.width, y: box.top - 0.5 * em, "text-anchor": wide ? "start" : "end", class: "tick" }, wide ? `peak until ${until}` : "peak"),
       ...dots.map((d: Dot) =>
         h<SVGElement>("circle", { cx: left + d.x, cy: d.y, r: pitch / 2 - 1.25, class: d.over ? "dot over" : "dot" }),
       ),
-      count(box.top + 0.8 * em, over, "over"),
-      count(bottom - 0.3 * em, levels.length - over, "not over"),
+      count(box.top + 0.8 * em, 0.25 * em, over, "over"),
+      count(bottom - 0.3 * em, -0.25 * em, levels.length - over, "not over"),
     ];
   }
 

@@ -26,3 +26,15 @@ test("held, it stands; resumed, it goes on from there", () => {
   watch = 5100;
   assert.equal(c.now(), 2000);
 });
+
+// Fails when now carries a virtual clock on for as long as nothing is heard: "updated 12 min ago" while a demo learns.
+test("a virtual clock is not carried on for long without a word", () => {
+  let watch = 0;
+  const c = new ServerClock(() => watch);
+  c.set(0, 60);
+  watch = 15_000;
+  assert.equal(c.now(), 120_000);
+  c.set(0, 1); // the clock on the wall goes on by itself
+  watch += 15_000;
+  assert.equal(c.now(), 15_000);
+});

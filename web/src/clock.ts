@@ -5,6 +5,7 @@ export class ServerClock {
   private started = 0;
   private speed = 1;
   private running = true;
+  private static readonly ahead = 2; // seconds of the stopwatch a virtual clock is carried on
   private readonly stopwatch: () => number;
 
   constructor(stopwatch: () => number = () => performance.now()) {
@@ -21,7 +22,10 @@ export class ServerClock {
 
   // now is in milliseconds, NaN before the server's first word.
   now(): number {
-    return this.running ? this.base + (this.stopwatch() - this.started) * this.speed : this.base;
+    if (!this.running) return this.base;
+    const passed = this.stopwatch() - this.started;
+    // A virtual clock stands still while its server works: without a new word it is not carried on for long.
+    return this.base + (this.live ? passed : Math.min(passed, 1000 * ServerClock.ahead)) * this.speed;
   }
 
   // hold stops the clock where it is: a virtual clock must not run on without its server.

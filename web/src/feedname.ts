@@ -7,4 +7,4 @@ export function feedName(source: string): string {
   return place ? `${name} (${place})` : name;
 }
 
-const names: Record<string, string> = { bluesky: "Bluesky", hackernews: "Hacker News", mastodon: "Mastodon", wikimedia: "Wikimedia", reddit: "Reddit", rss: "RSS", x: "X" };
+const names: Record<string, string> = { bluesky: "Bluesky", hackernews: "Hacker News", mastodon: "Mastodon", wikimedia: "Wikimedia", reddit: "Reddit", rss: "RSS", x: "X", "simulated-posts": "Simulated posts", "simulated-ranked": "Simulated links", "simulated-news": "Simulated news" };

@@ -96,6 +96,7 @@ export class Figure {
     const until = begins(risk, forecast.step_seconds) + v.horizon_minutes * minute;
     const peaks = s.expired ? [] : (risk.peak_dots_rpm ?? []).filter((p) => p !== null);
     const dots = c !== null && peaks.length > 0 && (v.shown_value ?? 0) >= 5; // below, a dot would overstate it
+    const decide = Number.isFinite(actBy(risk)) ? actBy(risk) : null;
     const rec = capacity.recommendation;
     const serves = rec?.serves_rpm ?? 0;
     const wanted = rec !== null && rec.would_be_units !== capacity.units_now && serves > 0;
@@ -109,7 +110,7 @@ export class Figure {
       now,
       from: this.from(),
       to: this.to(),
-      actBy: risk.act_by ? actBy(risk) : null,
+      actBy: decide,
       stale: s.stale,
       units: risk.units,
       recommended,
@@ -130,7 +131,7 @@ export class Figure {
     if (bands) entries.push(["median", "middle"], ["band50", "half"], ["band80", "4 of 5"], ["band95", "19 of 20"]);
     if (c !== null) entries.push(["capacity", "capacity"]);
     if (wanted) entries.push(["recommended", "capacity if followed"]);
-    if (risk.act_by) entries.push(["actby", "act by"]);
+    if (decide !== null && decide >= this.from() && decide <= this.to()) entries.push(["actby", "act by"]);
     if (dots) entries.push(["over", "peak over capacity"], ["under", "peak not over"]);
     if ((forecast.gaps ?? []).length > 0) entries.push(["gap", "no data"]);
     const events = this.inWindow();

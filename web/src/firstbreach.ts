@@ -60,7 +60,7 @@ export class FirstBreach {
     const text = (at: number, words: string, anchor: string, cls = "tick") =>
       h<SVGElement>("text", { x: at, y: tall + 19, "text-anchor": anchor, class: cls }, words);
     const parts: SVGElement[] = [h<SVGElement>("line", { x1: 0, x2: w, y1: tall + 1, y2: tall + 1, class: "axisline" })];
-    const decide = risk.act_by ? actBy(risk) : null;
+    const decide = Number.isFinite(actBy(risk)) ? actBy(risk) : null;
     const ax = decide === null ? -1 : x((decide - start) / minute);
     if (decide !== null && ax >= 0 && ax <= w) {
       parts.push(h<SVGElement>("line", { x1: ax, x2: ax, y1: 0, y2: tall, class: "actby" }));

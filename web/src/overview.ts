@@ -207,7 +207,7 @@ export class Overview implements Page {
     const waiting = items.length > 0 && items.every((s) => (s.status?.state ?? "cannot_tell") === "cannot_tell" && !s.status?.issued_at);
     const need = items.length - calm;
     const next = items
-      .filter((s) => s.status?.act_by && s.status.state !== "calm")
+      .filter((s) => s.status?.act_by && s.status.state !== "calm" && s.status.state !== "recovery")
       .sort((a, b) => instant(a.status!.act_by!) - instant(b.status!.act_by!))[0];
     const needWords = waiting
       ? items.every((s) => s.simulated)
@@ -347,7 +347,7 @@ export class Overview implements Page {
   }
 
   private decide(cell: HTMLElement, s: SiteRow): void {
-    const at = actBy({ act_by: s.status?.act_by ?? null, now: this.doc?.now ?? "" });
+    const at = actBy({ act_by: s.status?.act_by ?? null, now: this.doc?.now ?? "", state: s.status?.state });
     const now = this.shell.clock.now();
     const zone = this.shell.zone;
     if (!Number.isFinite(at)) {

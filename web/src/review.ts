@@ -10,7 +10,7 @@ import type { Review, Said } from "./reviewdoc";
 import { facts, rulesTable } from "./rules";
 import { csv, saveFile } from "./savefile";
 import { type Page, type Shell, setQuery } from "./shell";
-import { badge, simulatedChip } from "./state";
+import { badge, foreseen, simulatedChip } from "./state";
 import { clock, day, full, instant, timeElement, withTimes } from "./zone";
 
 const minute = 60_000;
@@ -200,7 +200,7 @@ export class ReviewPage implements Page {
             {},
             timeElement(instant(t.issued_at), instant(d.to), zone),
             badge(t.to),
-            h("div", { class: "words" }, h("p", {}, t.probability === null ? "" : `${shownPercent(t.probability).text}. `, h("strong", {}, ...withTimes(t.headline))), t.sentence ? h("p", { class: "then" }, ...withTimes(t.sentence)) : null),
+            h("div", { class: "words" }, h("p", {}, t.probability === null || !foreseen(t.to) ? "" : `${shownPercent(t.probability).text}. `, h("strong", {}, ...withTimes(t.headline))), t.sentence ? h("p", { class: "then" }, ...withTimes(t.sentence)) : null),
           ),
         ),
       ),

@@ -13,7 +13,7 @@ import { paper, printedAt } from "./paper";
 import { eventsOf, type PlannedEvent } from "./planned";
 import { recordOf } from "./record";
 import { type Page, type Shell, setQuery } from "./shell";
-import { badge, look, simulatedChip } from "./state";
+import { badge, foreseen, look, simulatedChip } from "./state";
 import { TakeAway } from "./takeaway";
 import { actBy, instant, timeElement, withTimes } from "./zone";
 
@@ -187,7 +187,7 @@ export class SitePage implements Page {
   // step is the one thing to do where nothing can be said: never a page without a way on.
   private step(risk: Risk): void {
     const unsized = risk.state === "cannot_tell" && risk.capacity_rpm === null && (this.docs?.forecast.points ?? []).length > 0;
-    this.next.hidden = risk.state !== "cannot_tell";
+    this.next.hidden = risk.state !== "cannot_tell" || (risk.simulated && !risk.issued_at); // the simulated past needs nobody
     const to = (tab: string, words: string) => h("a", { href: `/setup?tab=${tab}&site=${encodeURIComponent(this.slug)}` }, words);
     patch(this.next, [unsized, risk.state], () => (unsized ? [to("capacity", "Enter a number"), " · ", to("capacity", "Import a load test")] : [to("feeds", "Check the traffic source")]));
   }
@@ -322,7 +322,7 @@ export class SitePage implements Page {
             {},
             timeElement(instant(t.at), now, zone),
             badge(t.to),
-            h("span", {}, ...withTimes(t.headline), t.probability === null || t.to === "over_capacity" ? "" : h("span", { class: "together" }, ` (chance ${shownPercent(t.probability).text})`)),
+            h("span", {}, ...withTimes(t.headline), t.probability === null || !foreseen(t.to) ? "" : h("span", { class: "together" }, ` (chance ${shownPercent(t.probability).text})`)),
           ),
         ),
       ),

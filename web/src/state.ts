@@ -17,6 +17,11 @@ export function look(s: State): { word: string; shape: string; tone: string } {
   return looks[s] ?? looks.cannot_tell; // a state this page does not know yet is unknown, never calm
 }
 
+// foreseen is whether a state speaks of what may come: only there its chance says something beside its headline.
+export function foreseen(s: State): boolean {
+  return s === "calm" || s === "watch" || s === "alert";
+}
+
 export function badge(s: State): HTMLElement {
   const l = look(s);
   return h("span", { class: `badge ${l.tone}` }, h("span", { class: "shape", "aria-hidden": "true" }, l.shape), l.word);

@@ -45,3 +45,10 @@ test("ticks of a zone at half an hour stand on its own hours", () => {
   const from = Date.parse("2026-09-24T12:00:00Z");
   assert.deepEqual(ticks(from, from + 2 * 3_600_000, 60, "Asia/Kolkata").map((t) => clock(t, "Asia/Kolkata")), ["18:00", "19:00"]);
 });
+
+// Fails when actBy reads act_by in recovery too: "98 minutes left" beside "Hold 6 units for now".
+test("on the way down there is no decision to count down to", () => {
+  const doc = { act_by: "2026-11-22T17:06:00Z", now: "2026-11-22T15:27:00Z" };
+  assert.ok(Number.isNaN(actBy({ ...doc, state: "recovery" })));
+  assert.equal(actBy({ ...doc, state: "alert" }), Date.parse(doc.act_by));
+});

@@ -76,8 +76,10 @@ export function instant(s: string | null | undefined): number {
 }
 
 // actBy is the decision time as the sentences round it: down to the minute, and down to five minutes when it
-// is more than two hours away.
-export function actBy(doc: { act_by: string | null; now: string }): number {
+// is more than two hours away. On the way down nothing is decided but how long to hold, which the headline says: there
+// it is none.
+export function actBy(doc: { act_by: string | null; now: string; state?: string | undefined }): number {
+  if (doc.state === "recovery") return Number.NaN;
   const at = instant(doc.act_by);
   const to = at - instant(doc.now) > 2 * 3_600_000 ? 300_000 : 60_000;
   return Math.floor(at / to) * to;
