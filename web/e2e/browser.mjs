@@ -16,6 +16,9 @@ export function launch() {
   });
 }
 
+// patience is how long a test waits for what must come, in ms: long enough for a machine that is busy with other things.
+export const patience = 120_000;
+
 export const views = {
   light: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
   dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },

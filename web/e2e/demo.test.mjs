@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import { launch, views } from "./browser.mjs";
+import { launch, patience, views } from "./browser.mjs";
 import { missing as skip, play } from "./program.mjs";
 
 let base, demo, browser;
@@ -40,6 +40,7 @@ after(async () => {
 async function visit(path, view, check) {
   const context = await browser.newContext(views[view]);
   const page = await context.newPage();
+  page.setDefaultTimeout(patience);
   const faults = [];
   page.on("console", (m) => m.type() === "error" && faults.push(m.text()));
   page.on("pageerror", (e) => faults.push(e.message));

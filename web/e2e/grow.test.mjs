@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, views } from "./browser.mjs";
+import { launch, patience, views } from "./browser.mjs";
 import { missing, play } from "./program.mjs";
 
 const minute = 60_000;
@@ -40,6 +40,7 @@ test("a page that is open for an hour of the demo does not grow", { skip: missin
   for (const path of paths) {
     const context = await browser.newContext(views.light);
     const page = await context.newPage();
+    page.setDefaultTimeout(patience);
     let events = 0;
     page.on("response", (r) => r.url().includes("/v1/") && events++);
     await page.goto(demo.base + path);

@@ -88,6 +88,7 @@ test("past their end the numbers no longer count, and the page says so by itself
 
 test("the engine is starting: the page says what the server says, and comes back by itself", () =>
   open({ state: "alert", expect: ["503"] }, async (page, server) => {
+    await server.listeners(1); // before it is down: after, it would open no stream
     server.served.down = true;
     await server.emit("forecast", {});
     await page.locator(".banner", { hasText: "The engine is starting. Reference ref-1." }).waitFor();

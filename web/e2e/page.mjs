@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import AxeBuilder from "@axe-core/playwright";
 import { serve } from "./server.mjs";
-import { launch, views } from "./browser.mjs";
+import { launch, patience, views } from "./browser.mjs";
 
 let browser;
 const asking = new WeakMap(); // by page: what it has asked the API and has no answer to yet
@@ -21,6 +21,7 @@ export async function open({ state = "alert", path = "/sites/nordlicht", view = 
   const server = await serve(state, options);
   const c = await browser.newContext({ timezoneId: "America/New_York", locale: "en-US", reducedMotion: "reduce", ...views[view], ...context });
   const page = await c.newPage();
+  page.setDefaultTimeout(patience);
   const wrong = [];
   page.on("console", (m) => m.type() === "error" && wrong.push(m.text()));
   page.on("pageerror", (e) => wrong.push(e.message));

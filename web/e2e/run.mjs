@@ -20,7 +20,7 @@ if (missing) {
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const files = readdirSync(here).filter((n) => n.endsWith(".test.mjs")).map((n) => join(here, n));
-const events = run({ files, concurrency: 2, timeout: 600_000 });
+const events = run({ files, concurrency: 2, timeout: 3_600_000 }); // of a file: a machine busy with other things takes its time
 const leaf = (e) => e.details?.type !== "suite" && !files.includes(e.name);
 events.on("test:pass", (e) => leaf(e) && (e.skip === undefined ? count.passed++ : count.skipped++));
 events.on("test:fail", (e) => leaf(e) && count.failed++);

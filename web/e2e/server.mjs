@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patience } from "./browser.mjs";
 import { desk } from "./desk.mjs";
 import * as fixtures from "./fixtures.mjs";
 import { hindsight, picture } from "./hindsight.mjs";
@@ -111,7 +112,7 @@ export async function serve(state, options = {}) {
   };
   const until = async (what, is) => {
     for (let i = 0; !is(); i++) {
-      if (i > 3000) throw new Error(`after 30 seconds still not: ${what}`);
+      if (i > patience / 10) throw new Error(`still not: ${what}`);
       await new Promise((done) => setTimeout(done, 10));
     }
   };
