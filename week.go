@@ -13,8 +13,8 @@ type Week struct {
 	HorizonMinutes int       `json:"horizon_minutes"` // of an occasion; 0: no horizon of the ledger suits the lead time
 	Occasions      int       `json:"occasions"`       // of which enough minutes are known
 
-	TooLow      Misses `json:"too_low"`     // the highest demand lay above the .95 quantile
-	TooHigh     Misses `json:"too_high"`    // … below the .05 quantile
+	TooLow      Misses `json:"too_low"`     // the highest demand lay above the .95 quantile by more than a tenth
+	TooHigh     Misses `json:"too_high"`    // … below the .05 quantile by more than a tenth
 	Unannounced Misses `json:"unannounced"` // demand passed capacity although the chance said was below 10 %
 
 	Outcome WeekOutcome `json:"outcome"`

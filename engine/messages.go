@@ -50,6 +50,8 @@ type unitsData struct {
 	Reason        string         `json:"reason"`
 	Detail        string         `json:"detail"`
 	ForecastID    string         `json:"forecast_id"`
+	Headline      string         `json:"headline,omitempty"` // the ledger took the site from act to advise
+	Sentence      string         `json:"sentence,omitempty"`
 	Simulated     bool           `json:"simulated"`
 }
 

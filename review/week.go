@@ -10,7 +10,8 @@ import (
 
 // What makes a week bad (docs/decisions/0012-demotion.md).
 const (
-	weekLevel    = .95 // a highest demand above this quantile was forecast too low, one below its mirror too high
+	weekLevel    = .95 // a highest demand above this quantile was forecast too low, one below its mirror too high …
+	weekNear     = 1.1 // … by more than the tenth that an autoscaler ignores
 	weekUnlikely = .10 // an overload whose chance was said to be below this was not announced
 	weekLeast    = .001
 	weekMargin   = 2   // times as often as promised is still forgiven …
@@ -28,7 +29,7 @@ const (
 //     does (Christoffersen 1998: hits of a right interval forecast are independent);
 //   - the promise is exceeded when twice as many misses as promised would make so many less often than once in a
 //     hundred (exact, by the chances themselves), and it is still missed twice over without the worst day;
-//   - a saturated minute is a lower bound: it proves a forecast too low, never too high, and never right.
+//   - a saturated minute is a lower bound: it proves a forecast too low, never too high.
 func JudgeWeek(rows []surgecast.SiteForecast, minutes []surgecast.TrafficMinute, from, to time.Time) (surgecast.Week, error) {
 	w := surgecast.Week{From: from, To: to, Outcome: surgecast.WeekCannotTell}
 	none := misses{}.judge()
@@ -72,10 +73,10 @@ func JudgeWeek(rows []surgecast.SiteForecast, minutes []surgecast.TrafficMinute,
 		w.Occasions++
 		day := int(to.Sub(f.Origin) / (24 * time.Hour))
 		if q := quantileOf(f, h, weekLevel); !math.IsNaN(q) {
-			low.add(day, 1-weekLevel, top > q)
+			low.add(day, 1-weekLevel, top > weekNear*q)
 		}
 		if q := quantileOf(f, h, 1-weekLevel); !math.IsNaN(q) {
-			high.add(day, 1-weekLevel, top < q && !bound)
+			high.add(day, 1-weekLevel, top*weekNear < q && !bound)
 		}
 		if f.CapacityRPM > 0 && h < len(f.Risk) && f.Risk[h] < weekUnlikely { // NaN is no chance
 			over.add(day, max(f.Risk[h], weekLeast), top > f.CapacityRPM)

@@ -8,6 +8,9 @@ import (
 	"surgecast"
 )
 
+// NoLongerActs is the headline of the message that the ledger took a site from act to advise.
+const NoLongerActs = "Surgecast stopped acting on its own."
+
 // SayWeek is why the ledger takes a site from act to advise, and what to do about it; empty unless the week was bad.
 // It is written once, at the change, and shown for as long as the mode stays as the ledger left it.
 func SayWeek(site surgecast.Site, w surgecast.Week, at time.Time) string {

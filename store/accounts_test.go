@@ -26,7 +26,7 @@ func TestSiteReadsBack(t *testing.T) {
 		CreatedAt: t0,
 	}
 	made := must[surgecast.Site](t)(s.CreateSite(ctx, site))
-	site.ID, site.UpdatedAt = made.ID, t0
+	site.ID, site.UpdatedAt, site.ModeSince = made.ID, t0, t0
 	if diff := cmp.Diff(site, made); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}
