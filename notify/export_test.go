@@ -3,8 +3,6 @@ package notify
 import (
 	"context"
 	"time"
-
-	"surgecast"
 )
 
 // Deliver makes one attempt without the queue.
@@ -32,9 +30,6 @@ func RetryAfter(h string, now time.Time) time.Duration { return retryAfter(h, no
 
 // Excerpt makes text of an answer.
 func Excerpt(b []byte) string { return excerpt(b) }
-
-// Expired reports whether a message may no longer be sent.
-func Expired(d surgecast.Delivery, now time.Time) bool { return expired(d, now) }
 
 // Fingerprint is an alert's identity.
 func Fingerprint(labels map[string]string) string { return fingerprint(labels) }

@@ -89,9 +89,6 @@ func cut(line []byte) sample {
 	}
 }
 
-// Samples is how many lines are played before they begin again.
-func (l *Log) Samples() int { return len(l.lines) }
-
 // Stamp is when event i is stamped by a host without skew, Unix microseconds. As on the real hosts, an event
 // now and then is stamped a little earlier than the one before it.
 func (l *Log) Stamp(i int64) int64 {
