@@ -43,6 +43,8 @@ export interface Site {
   slug: string;
   name: string;
   mode: string;
+  mode_since?: string;
+  mode_why?: string; // the ledger's words, when it took the site from act to advise
   time_zone: string;
   simulated: boolean;
   capacity: Capacity;

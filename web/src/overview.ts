@@ -1,4 +1,5 @@
 import { get } from "./api";
+import { demotedSites } from "./demoted";
 import type { SiteRow, State, Worklist } from "./documents";
 import { h, patch } from "./element";
 import { Marks } from "./marks";
@@ -33,6 +34,7 @@ export class Overview implements Page {
   private held: string[] = []; // the order on the page
   private readonly rows = new Map<string, Row>();
   private readonly lead = h("p", { class: "lead" });
+  private readonly demoted = h("ul", { class: "demoted", hidden: true });
   private readonly counts = h("ul", { class: "counts", "aria-label": "Sites by state" });
   private readonly caption = h("caption", { class: "sr" });
   private readonly body = h("tbody", { role: "rowgroup" });
@@ -70,6 +72,7 @@ export class Overview implements Page {
     shell.main.append(
       h("div", { class: "leadrow" }, h("div", {}, h("h1", {}, "Who needs someone first"), this.lead), !wall && ask),
       h("div", { class: "countrow" }, this.counts, this.marked, this.changed),
+      this.demoted,
       this.first,
       this.list,
       wall ? "" : view,
@@ -246,6 +249,8 @@ export class Overview implements Page {
     );
 
     this.markedLine(items);
+    this.demoted.hidden = !items.some((s) => s.mode_why);
+    patch(this.demoted, items.map((s) => s.mode_why && [s.slug, s.mode_why]), () => demotedSites(items));
 
     const known = new Set(items.map((s) => s.slug));
     for (const [slug, row] of this.rows) {

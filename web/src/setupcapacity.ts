@@ -59,7 +59,7 @@ export class CapacityTab implements Tab {
           cost_lost_request: number("cost_lost_request"), cost_idle_unit_hour: number("cost_idle_unit_hour"), currency: String(v["currency"]).trim().toUpperCase(),
           alert_probability: number("alert") / 100, max_extra_unit_hours_per_day: number("max_extra_unit_hours_per_day"),
         }; // prettier-ignore
-        const saved = await put<FullSite>(path, { name: now.name, kind: now.kind, mode: now.mode, time_zone: now.time_zone, segments: now.segments ?? [], capacity });
+        const saved = await put<FullSite>(path, { name: now.name, kind: now.kind, mode: now.mode, mode_since: now.mode_since, time_zone: now.time_zone, segments: now.segments ?? [], capacity });
         if (this.site === x) {
           this.site = saved;
           this.form.fill(values(saved)); // what was left open has the server's defaults now

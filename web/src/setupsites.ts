@@ -4,6 +4,7 @@ import { deletion, Form, type Values } from "./setupform";
 import type { FullSite, Setting, Tab } from "./setuppage";
 import { simulatedChip } from "./state";
 import { slugOf } from "./topicterms";
+import { withTimes } from "./zone";
 
 const kinds: [string, string][] = [["shop", "Shop"], ["venue", "Venue"], ["newsroom", "Newsroom"]]; // prettier-ignore
 const modes: [string, string][] = [
@@ -114,13 +115,14 @@ export class SitesTab implements Tab {
         // The rest of the site goes back as it is now: a change here must not undo one elsewhere.
         const path = `/v1/sites/${encodeURIComponent(x.slug)}`;
         const now = await get<FullSite>(path);
-        await put(path, { name: v["name"], kind: v["kind"], time_zone: v["time_zone"], mode: v["mode"], capacity: withoutNull(now.capacity), segments: now.segments ?? [] });
+        await put(path, { name: v["name"], kind: v["kind"], time_zone: v["time_zone"], mode: v["mode"], mode_since: x.mode_since, capacity: withoutNull(now.capacity), segments: now.segments ?? [] });
         await this.setting?.reload();
       },
     );
     form.fill({ name: x.name, kind: x.kind, time_zone: x.time_zone, mode: x.mode });
     this.edit.replaceChildren(
       h("h2", { id: "edit-h", tabindex: "-1" }, `Change ${x.name}`),
+      x.mode_why ? h("p", { class: "demoted" }, ...withTimes(x.mode_why)) : "",
       form.element,
       deletion("site", x.slug, "Its traffic, its forecasts and its surges are deleted. Nothing brings them back.", async () => {
         await del(`/v1/sites/${encodeURIComponent(x.slug)}`);

@@ -1,6 +1,7 @@
 import { AdmissionFold } from "./admission";
 import { drive, recommend } from "./advice";
 import { get, Problem, said } from "./api";
+import { demoted } from "./demoted";
 import { begins, type CapacityAnswer, type Forecast, type Risk, type Site, type State, type Surge } from "./documents";
 import { h, patch } from "./element";
 import { Engineers } from "./engineers";
@@ -43,6 +44,7 @@ export class SitePage implements Page {
   private readonly name = h("h1", {});
   private readonly chips = h("div", { class: "chips" });
   private readonly marks = new Marks(() => this.shell.request());
+  private readonly demoted = h("p", { class: "demoted", hidden: true });
   private readonly card = h("section", { class: "card verdict", "aria-labelledby": "headline" });
   private readonly headline = h("h2", { id: "headline" });
   private readonly countdown = h("p", { class: "countdown" });
@@ -92,6 +94,7 @@ export class SitePage implements Page {
         this.marks.element,
         h("div", { class: "print does" }, this.takeAway.element, h("button", { type: "button", class: "quiet", click: () => print() }, "Print")),
       ),
+      this.demoted,
       this.parts,
     );
     paper(shell.main, () => this.figure.repaint(), () => printedAt(shell.clock.now(), shell.zone));
@@ -160,6 +163,8 @@ export class SitePage implements Page {
     const mutedUntil = risk.surge?.muted_until ?? null;
     const quiet = (state === "calm" || state === "recovery") && taken === "" && mutedUntil === null; // nothing to take
     this.marks.show(risk.surge && !quiet ? { surge: risk.surge.id, name: risk.name, takenBy: taken, takenNote: risk.surge.taken_note ?? "", mutedUntil, actBy: risk.act_by, now, zone } : null);
+    this.demoted.hidden = !site.mode_why;
+    patch(this.demoted, site.mode_why, () => demoted(site));
     this.card.className = `card verdict ${look(state).tone}${risk.stale ? " stale" : ""}`;
     patch(this.headline, v.headline, () => withTimes(v.headline));
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
