@@ -1,12 +1,6 @@
 package surgecast
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
-	"math"
-	"time"
-)
+import "time"
 
 // SiteForecast is one row of the ledger: what was forecast for a site and segment at an origin, what
 // it was judged against and what was recommended. It is stored before the fact and never changed.
@@ -55,15 +49,19 @@ type SiteForecast struct {
 	State          State
 	Verdict        Verdict
 	Degraded       []string // inputs that were missing, e.g. "mentions"
-	Drivers        []Driver // what the traffic goes along with, largest share first; nil: talk was not weighed. Not part of Hash
+	Drivers        []Driver // what the traffic goes along with, largest share first; nil: talk was not weighed
 
 	// Fed is what the model was given since the previous row, oldest first: a restart steps the last
 	// snapshot through these and stands exactly where the stopped process stood.
 	Fed []Fed
 
 	ModelVersion string
-	PrevHash     []byte // Hash of the row before of the same site and segment; nil for the first
-	Hash         []byte
+
+	// The seal, made by Seal when the row is stored.
+	SealVersion int    // how it was made
+	BodyHash    []byte // of all but what Link names; nil in version 1
+	PrevHash    []byte // Hash of the row before of the same site and segment; nil for the first
+	Hash        []byte
 }
 
 // Driver is one thing a site's traffic goes along with now: a class of sources, or what is usual.
@@ -146,51 +144,4 @@ type Verdict struct {
 	Caveats      []string `json:"caveats"`
 	Horizon      int      `json:"horizon_minutes"`
 	Simulated    bool     `json:"simulated"`
-}
-
-// Seal fills PrevHash and Hash: the row's hash covers the hash of the row before, so a row cannot be
-// changed or taken out later without every following hash failing.
-func (f *SiteForecast) Seal(prev []byte) {
-	f.PrevHash = prev
-	f.Hash = f.sum()
-}
-
-// Intact reports whether the row's hash still fits its content.
-func (f *SiteForecast) Intact() bool { return string(f.Hash) == string(f.sum()) }
-
-func (f *SiteForecast) sum() []byte {
-	h := sha256.New()
-	h.Write(f.PrevHash)
-	str := func(s string) {
-		_ = binary.Write(h, binary.LittleEndian, int64(len(s)))
-		h.Write([]byte(s))
-	}
-	num := func(xs ...float64) {
-		for _, x := range xs {
-			_ = binary.Write(h, binary.LittleEndian, math.Float64bits(x))
-		}
-	}
-	str(f.ID)
-	str(f.Segment)
-	str(f.ModelVersion)
-	num(float64(f.SiteID), float64(f.Origin.UnixMicro()), float64(f.IssuedAt.UnixMicro()), float64(f.StepSeconds))
-	for _, q := range f.QuantilesRPM {
-		num(q...)
-	}
-	for _, q := range f.MaxQuantilesRPM {
-		num(q...)
-	}
-	num(f.Risk...)
-	num(f.DemandRPM, f.CapacityRPM, float64(f.Units), f.RPMPerUnit, float64(f.LeadTimeP95Seconds), f.CostLostRequest, f.CostIdleUnitHour, f.Alpha)
-	num(float64(f.Recommendation.Units), float64(f.Recommendation.WouldBeUnits), float64(f.Recommendation.Sequence))
-	if !f.ActBy.IsZero() {
-		num(float64(f.ActBy.Unix()))
-	}
-	str(string(f.State))
-	v, err := json.Marshal(f.Verdict)
-	if err != nil { // strings and numbers only: cannot fail
-		panic(err)
-	}
-	str(string(v))
-	return h.Sum(nil)
 }

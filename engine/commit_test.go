@@ -185,7 +185,8 @@ func TestRefusedRowsStopOneSite(t *testing.T) {
 	if n != 60-5-30 || fed != 60 {
 		t.Errorf("%d rows fed with %d minutes, want %d and 60", n, fed, 60-5-30)
 	}
-	p.ok(p.st.AuditLedger(t.Context(), bad, surgecast.TotalSegment, t0, minute(60)))
+	_, err := p.st.AuditLedger(t.Context(), bad, surgecast.TotalSegment, t0, minute(60))
+	p.ok(err)
 }
 
 // expire ends leases by the database's clock, as a pause of more than their life would.

@@ -137,7 +137,7 @@ func TestAnnouncedEventRaisesTheForecast(t *testing.T) {
 
 // bare is a row without its random parts.
 func bare(f surgecast.SiteForecast) surgecast.SiteForecast {
-	f.ID, f.SiteID, f.Hash, f.PrevHash, f.Recommendation.ID, f.Fed = "", 0, nil, nil, "", nil
+	f.ID, f.SiteID, f.BodyHash, f.Hash, f.PrevHash, f.Recommendation.ID, f.Fed = "", 0, nil, nil, nil, "", nil
 	return f
 }
 

@@ -161,7 +161,7 @@ func (p *place) found() found {
 		if !x.Intact() {
 			p.t.Errorf("row of %s: its hash does not fit", x.Origin)
 		}
-		x.ID, x.Hash, x.PrevHash, x.Recommendation.ID, x.Fed = "", nil, nil, "", nil
+		x.ID, x.BodyHash, x.Hash, x.PrevHash, x.Recommendation.ID, x.Fed = "", nil, nil, nil, "", nil
 	}
 	ss, _, err := p.st.Surges(ctx, surgecast.DefaultAccount, surgecast.SurgeFilter{}, surgecast.Page{Limit: 100})
 	p.ok(err)

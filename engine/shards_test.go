@@ -82,7 +82,8 @@ func TestKilledEngineIsTakenOver(t *testing.T) {
 		for _, s := range sites {
 			fs, err := p.st.Forecasts(t.Context(), s.ID, surgecast.TotalSegment, t0, minute(until))
 			p.ok(err)
-			p.ok(p.st.AuditLedger(t.Context(), s.ID, surgecast.TotalSegment, t0, minute(until)))
+			_, err = p.st.AuditLedger(t.Context(), s.ID, surgecast.TotalSegment, t0, minute(until))
+			p.ok(err)
 			if len(fs) != until-begin {
 				t.Errorf("%s: %d rows, want %d", s.Slug, len(fs), until-begin)
 			}

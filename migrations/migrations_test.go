@@ -188,7 +188,7 @@ func TestKeysAreLedByTheDistributingColumn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if partitioned != 6 { // minutes and hours of mentions and of traffic, two ledgers
-		t.Errorf("%d partitioned tables, want 6", partitioned)
+	if partitioned != 7 { // minutes and hours of mentions and of traffic, two ledgers, links of thinned rows
+		t.Errorf("%d partitioned tables, want 7", partitioned)
 	}
 }

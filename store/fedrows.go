@@ -26,14 +26,8 @@ func (s *Store) FedRows(ctx context.Context, siteID int64, segment string, from,
 			return f, err
 		}
 		f.Origin = f.Origin.UTC()
-		for i := range at {
-			fed := surgecast.Fed{Minute: at[i].UTC(), Value: value[i], Bound: bound[i]}
-			if n := count[i]; n > 0 {
-				fed.Signals, signals = signals[:n:n], signals[n:]
-			}
-			f.Fed = append(f.Fed, fed)
-		}
-		return f, readPlans(plans, f.Fed)
+		f.Fed, err = readFed(at, value, bound, count, signals, plans)
+		return f, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading what the ledger says was fed: %w", err)

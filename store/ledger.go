@@ -21,11 +21,11 @@ const forecastColumns = `site_id, segment, origin, id, issued_at, valid_until, s
 	profile_step_minutes, profile_rpm, peak_dots_rpm, breach_dots_minutes, time_to_breach_minutes, act_by, act_by_reason, late_by_seconds,
 	demand_rpm, capacity_rpm, units, rpm_per_unit, lead_time_p95_seconds, sustain_minutes, cost_lost_request, cost_idle_unit_hour, alpha,
 	recommendation, state, verdict, degraded, fed_minute, fed_value, fed_bound, fed_signal_count, fed_signals, fed_plans,
-	model_version, prev_hash, hash, drivers`
+	model_version, prev_hash, hash, drivers, seal_version, body_hash`
 
 const insertForecastSQL = `INSERT INTO site_forecast (` + forecastColumns + `) VALUES
 	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
-	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46)`
+	$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48)`
 
 // number is a float64 in JSON that may be NaN or infinite, which JSON's own numbers cannot be.
 type number float64
@@ -161,7 +161,7 @@ func forecastArgs(f *surgecast.SiteForecast) ([]any, error) {
 		orNull(f.ActBy), f.ActByReason, f.LateBySeconds,
 		f.DemandRPM, f.CapacityRPM, f.Units, f.RPMPerUnit, f.LeadTimeP95Seconds, f.SustainMinutes, f.CostLostRequest, f.CostIdleUnitHour, f.Alpha,
 		recommendation, f.State, verdict, f.Degraded, fedAt, fedValue, fedBound, fedCount, fedSignals, plans,
-		f.ModelVersion, f.PrevHash, f.Hash, drivers,
+		f.ModelVersion, f.PrevHash, f.Hash, drivers, f.SealVersion, f.BodyHash,
 	}, nil
 }
 
@@ -178,7 +178,7 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 		&actBy, &f.ActByReason, &f.LateBySeconds,
 		&f.DemandRPM, &f.CapacityRPM, &f.Units, &f.RPMPerUnit, &f.LeadTimeP95Seconds, &f.SustainMinutes, &f.CostLostRequest, &f.CostIdleUnitHour, &f.Alpha,
 		&recommendation, &f.State, &verdict, &f.Degraded, &fedAt, &fedValue, &fedBound, &fedCount, &fedSignals, &plans,
-		&f.ModelVersion, &f.PrevHash, &f.Hash, &drivers)
+		&f.ModelVersion, &f.PrevHash, &f.Hash, &drivers, &f.SealVersion, &f.BodyHash)
 	if err != nil {
 		return f, err
 	}
@@ -197,17 +197,30 @@ func scanForecast(row pgx.CollectableRow) (f surgecast.SiteForecast, err error) 
 			return f, fmt.Errorf("drivers of forecast %s: %w", f.ID, err)
 		}
 	}
-	for i, at := range fedAt {
-		fed := surgecast.Fed{Minute: at.UTC(), Value: fedValue[i], Bound: fedBound[i]}
-		if n := fedCount[i]; n > 0 {
-			fed.Signals, fedSignals = fedSignals[:n:n], fedSignals[n:]
-		}
-		f.Fed = append(f.Fed, fed)
-	}
-	if err := readPlans(plans, f.Fed); err != nil {
-		return f, fmt.Errorf("plans of forecast %s: %w", f.ID, err)
+	if f.Fed, err = readFed(fedAt, fedValue, fedBound, fedCount, fedSignals, plans); err != nil {
+		return f, fmt.Errorf("what forecast %s was fed: %w", f.ID, err)
 	}
 	return f, nil
+}
+
+// readFed puts the columns of what a model was given together. No constraint says that they fit: a row that somebody
+// wrote by hand must not crash who reads it.
+func readFed(at []time.Time, value []float64, bound []bool, count []int32, signals []float64, plans []byte) ([]surgecast.Fed, error) {
+	var fed []surgecast.Fed
+	for i := range at {
+		step := surgecast.Fed{Minute: at[i].UTC(), Value: value[i], Bound: bound[i]}
+		switch n := int(count[i]); {
+		case n < 0 || n > len(signals):
+			return nil, fmt.Errorf("step %d: %d signals of %d", i, n, len(signals))
+		case n > 0:
+			step.Signals, signals = signals[:n:n], signals[n:]
+		}
+		fed = append(fed, step)
+	}
+	if len(signals) > 0 {
+		return nil, fmt.Errorf("%d signals of no step", len(signals))
+	}
+	return fed, readPlans(plans, fed)
 }
 
 // planRow is one element of the fed_plans column: what the model was told after step At of the row's.
@@ -467,42 +480,4 @@ func (s *Store) FedSince(ctx context.Context, siteID int64, segment string, orig
 		fed = append(fed, f.Fed...)
 	}
 	return fed, nil
-}
-
-// ErrBroken says that the ledger was changed after the fact.
-var ErrBroken = errors.New("the ledger's chain is broken")
-
-// AuditLedger checks the chain of one site and segment over [from, to): every row fits its own hash,
-// every row is tied to the one before it, and the newest is where the chain is known to end. The error
-// names the first row that does not fit.
-func (s *Store) AuditLedger(ctx context.Context, siteID int64, segment string, from, to time.Time) error {
-	what := fmt.Sprintf("ledger of site %d, %s", siteID, segment)
-	fs, err := s.Forecasts(ctx, siteID, segment, from, to)
-	if err != nil {
-		return err
-	}
-	for i := range fs {
-		f := &fs[i]
-		switch {
-		case !f.Intact():
-			return fmt.Errorf("%s: the row at %s was changed: %w", what, f.Origin.Format(time.RFC3339), ErrBroken)
-		case i > 0 && !bytes.Equal(f.PrevHash, fs[i-1].Hash):
-			return fmt.Errorf("%s: a row between %s and %s is gone: %w", what, fs[i-1].Origin.Format(time.RFC3339), f.Origin.Format(time.RFC3339), ErrBroken)
-		}
-	}
-	var h head
-	err = s.pool.QueryRow(ctx, `SELECT origin, hash FROM ledger_head WHERE site_id = $1 AND segment = $2`, siteID, segment).Scan(&h.origin, &h.hash)
-	if errors.Is(err, pgx.ErrNoRows) && len(fs) == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s: reading its end: %w", what, err)
-	}
-	if h.origin.Before(from) || !h.origin.Before(to) {
-		return nil
-	}
-	if n := len(fs) - 1; n < 0 || !bytes.Equal(fs[n].Hash, h.hash) {
-		return fmt.Errorf("%s: its newest row, at %s, is gone: %w", what, h.origin.UTC().Format(time.RFC3339), ErrBroken)
-	}
-	return nil
 }

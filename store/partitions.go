@@ -29,9 +29,10 @@ var (
 	trafficMinutes = partitioned{table: "traffic_minute", options: hot}
 	trafficHours   = partitioned{table: "traffic_hour", monthly: true}
 	siteLedger     = partitioned{table: "site_forecast"}
+	ledgerThinned  = partitioned{table: "ledger_thinned", monthly: true}
 	topicLedger    = partitioned{table: "topic_ledger"}
 
-	everyPartitioned = []partitioned{mentionMinutes, mentionHours, trafficMinutes, trafficHours, siteLedger, topicLedger}
+	everyPartitioned = []partitioned{mentionMinutes, mentionHours, trafficMinutes, trafficHours, siteLedger, ledgerThinned, topicLedger}
 )
 
 // span is the partition t falls into, [from, to).
@@ -208,6 +209,7 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 		`DELETE FROM source_minute WHERE minute < $1`,
 		`DELETE FROM ingest_gap WHERE to_at <= $1`,
 		`DELETE FROM decision WHERE at < $1`,
+		`DELETE FROM ledger_thinned_day WHERE day < $1`,
 		`DELETE FROM delivery WHERE done_at < $1`, // and its attempts
 		`DELETE FROM mention_series WHERE last_minute < $1`,
 		`DELETE FROM traffic_series WHERE last_minute < $1`,

@@ -24,6 +24,7 @@ func aForecast(site int64, segment string, origin time.Time, sequence int64) sur
 		DemandRPM: 1234.5678901234567, CapacityRPM: 40000, Units: 8, RPMPerUnit: 5000, LeadTimeP95Seconds: 540, SustainMinutes: 3,
 		CostLostRequest: .1, CostIdleUnitHour: .2, Alpha: .95,
 		State: surgecast.StateWatch, Degraded: []string{"mentions"}, ModelVersion: "m1",
+		Drivers: []surgecast.Driver{{Name: "posts", Share: 1. / 3, Low: 1e-7, High: .5, DoublingMinutes: 12, Decay: "viral"}},
 		Verdict: surgecast.Verdict{State: surgecast.StateWatch, Headline: "Watch", Sentence: "A 40 % chance.", ShownPercent: "40 %", ShownValue: 1e-7, Caveats: []string{"young"}, Horizon: 360},
 		Recommendation: surgecast.Recommendation{
 			ID: surgecast.NewID("rec_"), Sequence: sequence, Units: 8, WouldBeUnits: 9, PreviousUnits: 8, MinUnits: 1, MaxUnits: 20, DemandRPM: 44000.1, Alpha: .95,

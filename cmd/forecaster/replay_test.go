@@ -440,7 +440,7 @@ func readFinished(t *testing.T, dir string) (r finished) {
 	if r.ledger, err = db.Forecasts(ctx, site.ID, surgecast.TotalSegment, recordingStart, end); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AuditLedger(ctx, site.ID, surgecast.TotalSegment, recordingStart, end); err != nil {
+	if _, err := db.AuditLedger(ctx, site.ID, surgecast.TotalSegment, recordingStart, end); err != nil {
 		t.Error(err)
 	}
 	surges, err := allSurges(ctx, db)
@@ -508,7 +508,7 @@ func (r finished) equals(t *testing.T, base finished) {
 // words is a ledger row without what chance makes (ids) and what follows from it (hashes). Go prints a
 // number so that reading it back gives the same bits: equal words are equal forecasts, to the last bit.
 func words(f surgecast.SiteForecast) string {
-	f.ID, f.Recommendation.ID, f.Hash, f.PrevHash = "", "", nil, nil
+	f.ID, f.Recommendation.ID, f.BodyHash, f.Hash, f.PrevHash = "", "", nil, nil, nil
 	return fmt.Sprintf("%+v", f)
 }
 
