@@ -446,18 +446,22 @@ export class FanChart {
     let capacityWords: SVGElement | null = null;
     if (c !== null) {
       const y = this.y(c);
-      const words = `capacity ${grouped(c)}${v.units > 0 && box.words > 0 ? ` (${v.units} units)` : ""}`;
       // Above the line, unless it runs along the top edge.
       const above = y - box.top > 1.6 * em;
-      // A line would run through them: then they begin behind it, or over it where no place has room. They never
-      // stand over a capacity of before.
-      const wide = words.length * 0.5 * em + 0.8 * em;
+      const base = above ? y - 0.45 * em : y + 1.15 * em;
+      // A line would run through them: then they begin behind it, or are shorter, or stand on what came; over a line
+      // only where no place has room. They never stand over a capacity of before.
       const steps = capacitySteps(v.doc).filter((s, i, all) => s.rpm !== all[i - 1]?.rpm).map((s) => s.at).filter((t) => t > v.from && t < v.to);
       const first = Math.max(box.left, ...steps.filter((t) => t <= v.now).map((t) => this.x(t)));
       const lines = [...steps, v.now, ...(v.actBy === null ? [] : [v.actBy])].map((t) => this.x(t));
-      const free = (x: number) => x >= first && x + wide <= right && !lines.some((l) => l > x && l < x + wide);
-      const x = ([first, ...lines].find(free) ?? (first + wide <= right ? first : box.left)) + 0.4 * em;
-      capacityWords = text(x, above ? y - 0.45 * em : y + 1.15 * em, "start", "capacity cased", words);
+      const came = v.fan.at.flatMap((t, i) => (v.fan.observed[i] == null ? [] : [[this.x(t), this.y(v.fan.observed[i]!)] as const]));
+      const width = (w: string) => w.length * 0.5 * em + 0.8 * em;
+      const free = (x: number, w: string) => x >= first && x + width(w) <= right && !lines.some((l) => l > x && l < x + width(w));
+      const clear = (x: number, w: string) => !came.some(([cx, cy]) => cx > x && cx < x + width(w) && cy > base - em && cy < base + 0.35 * em);
+      const short = `capacity ${grouped(c)}`;
+      const choices = (v.units > 0 && box.words > 0 ? [`${short} (${v.units} units)`, short] : [short, grouped(c)]).flatMap((w) => [first, ...lines].map((x) => [x, w] as const));
+      const [x, words] = choices.find(([x, w]) => free(x, w) && clear(x, w)) ?? choices.find(([x, w]) => free(x, w)) ?? [first + width(choices[0]![1]) <= right ? first : box.left, choices[0]![1]];
+      capacityWords = text(x + 0.4 * em, base, "start", "capacity cased", words);
       if (v.peaks) parts.push(line(right + box.words, y, box.width, y, "capacityline"));
       parts.push(...this.peaks(right, c));
     }

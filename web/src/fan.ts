@@ -61,9 +61,9 @@ export function scale(f: Fan, capacity: number | null, recommended = 0): Scale {
   const seen = highest(f.observed);
   const bound = Math.max(highest(f.quantiles[6] ?? []), highest(f.quantiles[5] ?? []));
   const reference = Math.max(capacity ?? 0, seen);
-  // The recommended capacity is shown where that does not press the rest flat.
+  // The recommended capacity is shown, below the lane of the events, where that does not press the rest flat.
   const most = 3 * Math.max(reference, 1);
-  const need = Math.max(1.15 * (capacity ?? 0), 1.05 * seen, recommended <= most ? 1.06 * recommended : 0);
+  const need = Math.max(1.15 * (capacity ?? 0), 1.05 * seen, recommended <= most ? 1.12 * recommended : 0);
   if (reference > 0 && bound > most) return { top: Math.max(need, most), clipped: bound };
   return { top: Math.max(need, 1.02 * bound, 1), clipped: null };
 }
