@@ -10,7 +10,6 @@ import (
 
 // Bounds of a planned event.
 const (
-	EventsPerSite   = 500                 // not yet over
 	eventSpanMost   = 60 * 24 * time.Hour // a summer sale
 	eventAheadMost  = 3 * 366 * 24 * time.Hour
 	eventReachMost  = 1e10

@@ -23,9 +23,6 @@ type Rung struct {
 // RungUnits is the kind whose capacity and lead time are the site's own: more units.
 const RungUnits = "units"
 
-// MaxRungs bounds a ladder.
-const MaxRungs = 20
-
 // ReadyRungs are rungs to choose from. Their figures are assumptions to be replaced by one's own: what a
 // cache takes off depends on the pages, a load balancer's reservation takes minutes to hours (AWS
 // documents hours for large ones), people take as long as they take.

@@ -81,3 +81,8 @@ func keyInUse() *Problem {
 	p.Field = onceHeader
 	return p
 }
+
+// mostOf says in the specification how many of something an account may have.
+func mostOf(n int, what string) string {
+	return fmt.Sprintf("An account has at most %d %s: one more is 409 limit_reached.", n, what)
+}

@@ -52,6 +52,7 @@ type (
 func (s *Server) keyRoutes() {
 	register(s, operation("GET", "/v1/keys", "list-keys", "Keys, without the keys"), surgecast.ScopeAdmin, s.listKeys)
 	op := operation("POST", "/v1/keys", "create-key", "Make a key; it is shown once")
+	op.Description = mostOf(surgecast.MaxKeys, "keys")
 	op.DefaultStatus = http.StatusCreated
 	register(s, op, surgecast.ScopeAdmin, s.createKey)
 	register(s, operation("DELETE", "/v1/keys/{id}", "delete-key", "End a key, and the sessions opened with it"), surgecast.ScopeAdmin, s.deleteKey)

@@ -117,6 +117,7 @@ func notFound(kind, name string) *Problem {
 func problemOf(err error) *Problem {
 	var p *Problem
 	var f *surgecast.FieldError
+	var full *surgecast.LimitError
 	var op *net.OpError
 	switch {
 	case errors.As(err, &p):
@@ -126,6 +127,9 @@ func problemOf(err error) *Problem {
 		if f.Line > 0 {
 			p.Errors = []ProblemDetail{{Row: f.Line, Field: f.Field, Code: codeInvalidValue, Detail: f.Detail, Remedy: f.Remedy}}
 		}
+	case errors.As(err, &full):
+		p = problem(http.StatusConflict, codeLimit, full.Detail(), full.Remedy)
+		p.Field = full.Field
 	case errors.Is(err, surgecast.ErrNotFound):
 		p = problem(http.StatusNotFound, codeNotFound, "there is no such thing", "List what exists with GET, and check the spelling.")
 	case errors.Is(err, surgecast.ErrExists):

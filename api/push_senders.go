@@ -58,6 +58,7 @@ type (
 func (s *Server) senderRoutes() {
 	register(s, operation("GET", "/v1/senders", "list-senders", "Who may push by signature"), surgecast.ScopeAdmin, s.listSenders)
 	op := operation("POST", "/v1/senders", "create-sender", "Let someone push by signature (Standard Webhooks)")
+	op.Description = mostOf(surgecast.MaxSenders, "senders")
 	registerMaking(s, op, surgecast.ScopeAdmin, s.createSender)
 	register(s, operation("POST", "/v1/senders/{id}/rotate", "rotate-sender", "Give a sender a new secret; the one before stays valid meanwhile"), surgecast.ScopeAdmin, s.rotateSender)
 	register(s, operation("DELETE", "/v1/senders/{id}/old-secret", "drop-old-secret", "End a rotation: only the newest secret stays valid"), surgecast.ScopeAdmin, s.dropOldSecret)

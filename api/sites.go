@@ -108,6 +108,7 @@ type sitePutIn struct {
 func (s *Server) siteRoutes() {
 	register(s, operation("GET", "/v1/sites", "list-sites", "Sites, or the worklist with sort=risk"), surgecast.ScopeRead, s.listSites)
 	op := operation("POST", "/v1/sites", "create-site", "Make a site")
+	op.Description = mostOf(surgecast.MaxSites, "sites")
 	registerMaking(s, op, surgecast.ScopeWrite, s.createSite)
 	register(s, operation("GET", "/v1/sites/{site}", "get-site", "One site"), surgecast.ScopeRead, s.getSite)
 	register(s, operation("PUT", "/v1/sites/{site}", "put-site", "Change a site"), surgecast.ScopeWrite, s.putSite)

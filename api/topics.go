@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"strings"
 	"time"
 
 	"surgecast"
 )
-
-// maxTopics is what one account may have counted (DESIGN 12.6).
-const maxTopics = 1000
 
 // TopicFields is what a person says of a topic.
 type TopicFields struct {
@@ -147,6 +143,7 @@ type MentionPoint struct {
 func (s *Server) topicRoutes() {
 	register(s, operation("GET", "/v1/topics", "list-topics", "Topics"), surgecast.ScopeRead, s.listTopics)
 	op := operation("POST", "/v1/topics", "create-topic", "Count a topic from now on")
+	op.Description = mostOf(surgecast.MaxTopics, "topics")
 	registerMaking(s, op, surgecast.ScopeWrite, s.createTopic)
 	register(s, operation("GET", "/v1/topics/{topic}", "get-topic", "One topic"), surgecast.ScopeRead, s.getTopic)
 	register(s, operation("PUT", "/v1/topics/{topic}", "put-topic", "Change a topic; other terms start a revision"), surgecast.ScopeWrite, s.putTopic)
@@ -175,15 +172,6 @@ func (s *Server) listTopics(ctx context.Context, in *PageQuery) (*topicsOut, err
 func (s *Server) createTopic(ctx context.Context, in *topicNewIn) (*topicNewOut, error) {
 	who := caller(ctx)
 	if p := who.bound(); p != nil {
-		return nil, p
-	}
-	there, _, err := s.c.Store.Topics(ctx, who.account, surgecast.Page{Limit: maxTopics})
-	if err != nil {
-		return nil, fmt.Errorf("counting topics: %w", err)
-	}
-	if len(there) >= maxTopics {
-		p := problem(http.StatusConflict, codeLimit, fmt.Sprintf("an account counts at most %d topics", maxTopics), "Delete one that is no longer needed.")
-		p.Field = "slug"
 		return nil, p
 	}
 	t := surgecast.Topic{AccountID: who.account, Slug: in.Body.Slug, Since: s.now(), CreatedAt: s.now(), UpdatedAt: s.now()}
@@ -343,7 +331,7 @@ func (s *Server) siteTopics(ctx context.Context, in *SitePath) (*struct{ Body Li
 	if err != nil {
 		return nil, fmt.Errorf("listing the topics of %s: %w", in.Site, err)
 	}
-	topics, _, err := s.c.Store.Topics(ctx, site.AccountID, surgecast.Page{Limit: maxTopics})
+	topics, _, err := s.c.Store.Topics(ctx, site.AccountID, surgecast.Page{Limit: surgecast.MaxTopics})
 	if err != nil {
 		return nil, fmt.Errorf("listing topics: %w", err)
 	}

@@ -122,6 +122,7 @@ type (
 func (s *Server) webhookRoutes() {
 	register(s, operation("GET", "/v1/webhooks", "list-webhooks", "Endpoints that are told"), surgecast.ScopeRead, s.listWebhooks)
 	op := operation("POST", "/v1/webhooks", "create-webhook", "Tell an endpoint from now on")
+	op.Description = mostOf(surgecast.MaxWebhooks, "webhooks")
 	registerMaking(s, op, surgecast.ScopeWrite, s.createWebhook)
 	register(s, operation("GET", "/v1/webhooks/{id}", "get-webhook", "One endpoint"), surgecast.ScopeRead, s.getWebhook)
 	register(s, operation("PUT", "/v1/webhooks/{id}", "put-webhook", "Change an endpoint; its secret stays"), surgecast.ScopeWrite, s.putWebhook)

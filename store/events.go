@@ -42,17 +42,18 @@ func revise(ctx context.Context, tx pgx.Tx, e surgecast.PlannedEvent, madeAt, kn
 }
 
 // CreateEvent plans an event, known from its AnnouncedAt on: an import of recorded events may name a past
-// one. Another account's site is ErrNotFound, an id in use ErrExists.
+// one. Another account's site is ErrNotFound, an id in use ErrExists, one too many that is not over at its creation a
+// LimitError.
 func (s *Store) CreateEvent(ctx context.Context, e surgecast.PlannedEvent) (surgecast.PlannedEvent, error) {
 	var out surgecast.PlannedEvent
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+	err := s.addWithin(ctx, boundOfEvents, func(tx pgx.Tx) (err error) {
 		rows, _ := tx.Query(ctx, createEventSQL, e.ID, e.AccountID, e.SiteID, e.Kind, e.Name, e.StartsAt, orNull(e.EndsAt), e.ExpectedReach,
 			e.AnnouncedAt, orNull(e.CreatedAt))
 		if out, err = pgx.CollectExactlyOneRow(rows, scanEvent); err != nil {
 			return err
 		}
 		return revise(ctx, tx, out, out.CreatedAt, out.AnnouncedAt, false)
-	})
+	}, e.SiteID, e.CreatedAt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return e, fmt.Errorf("planning %s: site %d: %w", e.ID, e.SiteID, surgecast.ErrNotFound)

@@ -26,13 +26,15 @@ const createKeySQL = `
 	VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, now()))
 	RETURNING created_at`
 
-// CreateKey stores a key by its hash; the key itself is not kept.
+// CreateKey stores a key by its hash; the key itself is not kept. One key too many is a LimitError.
 func (s *Store) CreateKey(ctx context.Context, k surgecast.Key, sha256 [32]byte) (surgecast.Key, error) {
 	if k.ID == "" {
 		k.ID = surgecast.NewID("key_")
 	}
-	err := s.pool.QueryRow(ctx, createKeySQL, k.ID, k.AccountID, k.Name, k.Prefix, sha256[:],
-		orEmpty(k.Scopes), orEmpty(k.Sites), orNull(k.CreatedAt)).Scan(&k.CreatedAt)
+	err := s.addWithin(ctx, boundOfKeys, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, createKeySQL, k.ID, k.AccountID, k.Name, k.Prefix, sha256[:],
+			orEmpty(k.Scopes), orEmpty(k.Sites), orNull(k.CreatedAt)).Scan(&k.CreatedAt)
+	}, k.AccountID)
 	if sqlState(err) == uniqueViolation {
 		return k, fmt.Errorf("key %s: %w", k.Name, surgecast.ErrExists)
 	}

@@ -9,8 +9,11 @@ import (
 	"surgecast"
 )
 
-// SetLadder replaces a site's ladder; positions are those of the slice.
+// SetLadder replaces a site's ladder; positions are those of the slice. More than MaxRungs are a LimitError.
 func (s *Store) SetLadder(ctx context.Context, site surgecast.Site, rungs []surgecast.Rung) ([]surgecast.Rung, error) {
+	if len(rungs) > surgecast.MaxRungs {
+		return nil, &surgecast.LimitError{Most: surgecast.MaxRungs, What: "rungs of a ladder", Field: "rungs", Remedy: "Leave out what nobody would do."}
+	}
 	out := make([]surgecast.Rung, len(rungs))
 	err := s.inTurn(ctx, turnOfSiteSQL, site.ID, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM ladder_rung WHERE site_id = $1`, site.ID); err != nil {

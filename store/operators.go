@@ -37,14 +37,16 @@ const (
 )
 
 // SetOverride puts a person's word over the recommendation, in the place of an earlier one. Both stay in
-// the log.
+// the log, of which the newest KeptOrders are kept.
 func (s *Store) SetOverride(ctx context.Context, o surgecast.Override) error {
 	err := s.inTurn(ctx, turnOfSiteSQL, o.SiteID, func(tx pgx.Tx) error { // of two people at once the later one rules
 		if _, err := tx.Exec(ctx, clearOverrideSQL, o.SiteID, o.SetAt, o.By); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, setOverrideSQL, o.SiteID, o.Units, o.Until, o.By, o.Note, o.SetAt)
-		return err
+		if _, err := tx.Exec(ctx, setOverrideSQL, o.SiteID, o.Units, o.Until, o.By, o.Note, o.SetAt); err != nil {
+			return err
+		}
+		return keepOrders(ctx, tx, "override", "site_id", o.SiteID)
 	})
 	if err != nil {
 		return fmt.Errorf("overriding site %d: %w", o.SiteID, err)
@@ -75,7 +77,10 @@ func (s *Store) SetFrozen(ctx context.Context, account int64, frozen bool, by st
 	err := s.inTurn(ctx, turnOfAccountSQL, account, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO account_freeze (account_id, number, frozen, set_by, set_at)
 			SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4 FROM account_freeze WHERE account_id = $1`, account, frozen, by, at)
-		return err
+		if err != nil {
+			return err
+		}
+		return keepOrders(ctx, tx, "account_freeze", "account_id", account)
 	})
 	if err != nil {
 		return fmt.Errorf("freezing account %d: %w", account, err)

@@ -16,13 +16,13 @@ const addMarkSQL = `
 	SELECT $1, coalesce((SELECT max(number) FROM surge_mark WHERE surge_id = $1), 0) + 1, $3, $4, $5, $6, $7, $8
 	FROM   surge WHERE id = $1 AND account_id = $2`
 
-// AddSurgeMark keeps what a person did about an episode of the account.
+// AddSurgeMark keeps what a person did about an episode of the account. One mark too many is a LimitError.
 func (s *Store) AddSurgeMark(ctx context.Context, account int64, m surgecast.SurgeMark) error {
 	var p *float64
 	if !math.IsNaN(m.Probability) && m.Kind == surgecast.MarkAck {
 		p = &m.Probability
 	}
-	err := s.inTurn(ctx, turnOfSurgeSQL, m.SurgeID, func(tx pgx.Tx) error {
+	err := s.addWithin(ctx, boundOfMarks, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, addMarkSQL, m.SurgeID, account, m.Kind, m.By, m.Note, orNull(m.Until), p, m.At)
 		if err == nil && tag.RowsAffected() == 0 {
 			return surgecast.ErrNotFound
@@ -31,7 +31,7 @@ func (s *Store) AddSurgeMark(ctx context.Context, account int64, m surgecast.Sur
 			return err
 		}
 		return s.tellAck(ctx, tx, account, m)
-	})
+	}, m.SurgeID)
 	if err != nil {
 		return fmt.Errorf("marking surge %s: %w", m.SurgeID, err)
 	}
@@ -67,12 +67,15 @@ const setNoticeSQL = `
 	INSERT INTO notice (site_id, number, shown, part, words, ahead, reference, since, back_from, back_by, set_by, set_at)
 	SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM notice WHERE site_id = $1`
 
-// SetNotice says what the visitors of a site are told from now on; what was said before is kept.
+// SetNotice says what the visitors of a site are told from now on; what was said before is kept, the newest KeptOrders.
 func (s *Store) SetNotice(ctx context.Context, n surgecast.Notice) error {
 	err := s.inTurn(ctx, turnOfSiteSQL, n.SiteID, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, setNoticeSQL, n.SiteID, n.Shown, n.Part, n.Words, n.Ahead, n.Reference,
 			orNull(n.Since), orNull(n.BackFrom), orNull(n.BackBy), n.By, n.SetAt)
-		return err
+		if err != nil {
+			return err
+		}
+		return keepOrders(ctx, tx, "notice", "site_id", n.SiteID)
 	})
 	if err != nil {
 		return fmt.Errorf("storing a notice of site %d: %w", n.SiteID, err)

@@ -21,13 +21,16 @@ func scanSender(row pgx.CollectableRow) (surgecast.PushSender, error) {
 	return p, err
 }
 
-// CreatePushSender adds a sender. Its secrets come encrypted.
+// CreatePushSender adds a sender. Its secrets come encrypted. One sender too many is a LimitError.
 func (s *Store) CreatePushSender(ctx context.Context, p surgecast.PushSender) (surgecast.PushSender, error) {
 	if p.ID == "" {
 		p.ID = surgecast.NewID("psh_")
 	}
-	_, err := s.pool.Exec(ctx, `INSERT INTO push_sender (`+senderColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		p.ID, p.AccountID, p.Name, p.Source, orEmpty(p.Sites), orEmpty(p.Secrets), p.CreatedAt, orNull(p.RotatedAt))
+	err := s.addWithin(ctx, boundOfSenders, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO push_sender (`+senderColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			p.ID, p.AccountID, p.Name, p.Source, orEmpty(p.Sites), orEmpty(p.Secrets), p.CreatedAt, orNull(p.RotatedAt))
+		return err
+	}, p.AccountID)
 	if sqlState(err) == uniqueViolation {
 		return p, fmt.Errorf("push sender %s: %w", p.ID, surgecast.ErrExists)
 	}

@@ -79,14 +79,18 @@ const createSiteSQL = `
 		coalesce($23, now()), coalesce($23, now()), coalesce($23, now()), $24)
 	RETURNING ` + siteColumns
 
-// CreateSite adds a site and gives it its id. A slug in use is ErrExists.
+// CreateSite adds a site and gives it its id. A slug in use is ErrExists, one site too many a LimitError.
 func (s *Store) CreateSite(ctx context.Context, site surgecast.Site) (surgecast.Site, error) {
 	args, err := siteArgs(site)
 	if err != nil {
 		return site, err
 	}
-	rows, _ := s.pool.Query(ctx, createSiteSQL, append(args, orNull(site.CreatedAt), text(site.ModeBy))...)
-	out, err := pgx.CollectExactlyOneRow(rows, scanSite)
+	var out surgecast.Site
+	err = s.addWithin(ctx, boundOfSites, func(tx pgx.Tx) (err error) {
+		rows, _ := tx.Query(ctx, createSiteSQL, append(args, orNull(site.CreatedAt), text(site.ModeBy))...)
+		out, err = pgx.CollectExactlyOneRow(rows, scanSite)
+		return err
+	}, site.AccountID)
 	switch {
 	case sqlState(err) == uniqueViolation:
 		return site, fmt.Errorf("site %s: %w", site.Slug, surgecast.ErrExists)

@@ -32,9 +32,10 @@ const startRevisionSQL = `
 	INSERT INTO topic_revision (topic_id, revision, any_of, and_of, none_of, since)
 	VALUES ($1, $2, $3, $4, $5, $6)`
 
-// CreateTopic adds a topic with its first revision, counted from t.Since on (zero: from its creation).
+// CreateTopic adds a topic with its first revision, counted from t.Since on (zero: from its creation). A slug in use is
+// ErrExists, one topic too many a LimitError.
 func (s *Store) CreateTopic(ctx context.Context, t surgecast.Topic) (surgecast.Topic, error) {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.addWithin(ctx, boundOfTopics, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, createTopicSQL, t.AccountID, t.Slug, t.Name, t.Simulated, orNull(t.CreatedAt)).Scan(&t.ID, &t.CreatedAt); err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (s *Store) CreateTopic(ctx context.Context, t surgecast.Topic) (surgecast.T
 		}
 		_, err := tx.Exec(ctx, startRevisionSQL, t.ID, t.Revision, orEmpty(t.Any), orEmpty(t.And), orEmpty(t.Not), t.Since)
 		return err
-	})
+	}, t.AccountID)
 	switch {
 	case sqlState(err) == uniqueViolation:
 		return t, fmt.Errorf("topic %s: %w", t.Slug, surgecast.ErrExists)

@@ -26,15 +26,19 @@ const createWebhookSQL = `
 	INSERT INTO webhook (` + webhookColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13, now()))
 	RETURNING ` + webhookColumns
 
-// CreateWebhook adds an endpoint. Its secrets come encrypted.
+// CreateWebhook adds an endpoint. Its secrets come encrypted. One endpoint too many is a LimitError.
 func (s *Store) CreateWebhook(ctx context.Context, w surgecast.Webhook) (surgecast.Webhook, error) {
 	if w.ID == "" {
 		w.ID = surgecast.NewID("whk_")
 	}
 	w = withDefaults(w)
-	rows, _ := s.pool.Query(ctx, createWebhookSQL, w.ID, w.AccountID, w.URL, w.SealedURL, w.Format, orEmpty(w.Types), orEmpty(w.Sites), orEmpty(w.Secrets),
-		orNull(w.OldSecretUntil), orNull(w.DisabledAt), text(w.DisabledWhy), orNull(w.EnabledAt), orNull(w.CreatedAt))
-	out, err := pgx.CollectExactlyOneRow(rows, scanWebhook)
+	var out surgecast.Webhook
+	err := s.addWithin(ctx, boundOfWebhooks, func(tx pgx.Tx) (err error) {
+		rows, _ := tx.Query(ctx, createWebhookSQL, w.ID, w.AccountID, w.URL, w.SealedURL, w.Format, orEmpty(w.Types), orEmpty(w.Sites), orEmpty(w.Secrets),
+			orNull(w.OldSecretUntil), orNull(w.DisabledAt), text(w.DisabledWhy), orNull(w.EnabledAt), orNull(w.CreatedAt))
+		out, err = pgx.CollectExactlyOneRow(rows, scanWebhook)
+		return err
+	}, w.AccountID)
 	if sqlState(err) == uniqueViolation {
 		return w, fmt.Errorf("webhook %s: %w", w.ID, surgecast.ErrExists)
 	}
