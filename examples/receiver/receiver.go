@@ -35,6 +35,8 @@ type message struct {
 		Sequence      int64     `json:"sequence"`
 		Units         int       `json:"units"`
 		PreviousUnits int       `json:"previous_units"`
+		WouldBeUnits  int       `json:"would_be_units"` // in mode act
+		Mode          string    `json:"mode"`
 		ValidUntil    time.Time `json:"valid_until"`
 	} `json:"data"`
 }
@@ -110,6 +112,9 @@ func (r *receiver) take(id string, m message) string {
 		r.sequence[d.Site] = d.Sequence
 		// Here a real receiver would scale, unless valid_until has passed.
 		line += fmt.Sprintf("  units %d → %d, valid until %s", d.PreviousUnits, d.Units, d.ValidUntil.UTC().Format("15:04:05Z"))
+		if d.WouldBeUnits > 0 && d.WouldBeUnits != d.Units { // in another mode a person acts, and is told how many
+			line += fmt.Sprintf("; in mode act %d, this is %s", d.WouldBeUnits, d.Mode)
+		}
 	case d.State != "":
 		line += "  " + d.State
 	}

@@ -65,6 +65,10 @@ func TestReceiver(t *testing.T) {
 		{"not JSON", "dlv_6", "{", nil, 400, ""},
 		{"too large", "dlv_7", strings.Repeat(" ", largest+1), nil, 413, ""},
 		{"a recommendation", "dlv_8", recommend(5, 13), nil, 204, "units 6 → 13"},
+		{
+			"a recommendation to people", "dlv_8b", strings.Replace(recommend(6, 6), `"units":6`, `"mode":"advise","would_be_units":10,"units":6`, 1), nil, 204,
+			"units 6 → 6, valid until 21:55:00Z; in mode act 10, this is advise",
+		},
 		{"an older one overtaken", "dlv_9", recommend(4, 9), nil, 204, ""},
 		{"not a POST", "dlv_10", "", func(q *http.Request) { q.Method = http.MethodGet }, 405, ""},
 	}
