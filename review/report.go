@@ -143,7 +143,7 @@ func (r *Report) say() {
 		add("When we said %g–%g %% within an hour, it happened on %d of %d occasions.", 100*b.From, 100*b.To, b.OccasionsHappened, b.Occasions)
 	}
 	if r.All.N > 0 && r.All.VsYesterday.Known() {
-		add("The forecasts erred %s as much as “the same as yesterday”; %s of minutes ended in the 4-of-5 band (80 %% is right).", times1(r.All.VsYesterday), percent(r.All.Coverage80))
+		add("The forecasts erred %s times as much as “the same as yesterday”; %s of minutes ended in the 4-of-5 band (80 %% is right).", decimals(r.All.VsYesterday, 2), percent(r.All.Coverage80))
 	}
 	for _, k := range r.Talk {
 		if len(k.Peaks) > 0 {
