@@ -402,3 +402,35 @@ func TestEverySourceIsHeard(t *testing.T) {
 		t.Errorf("alert %v after the spike began", d)
 	}
 }
+
+// The deadline that was missed before an overload is not the one of what may come after it: back under capacity, an
+// act-by that has passed is counted from anew.
+//
+// Fails when: judge keeps Passed over an overload.
+func TestADeadlineBeforeAnOverloadIsForgotten(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, nil)
+	e := p.engine(nil)
+	const n = 60
+	for i := range n {
+		p.visits(surgecast.TrafficMinute{Minute: minute(i), Requests: quiet(3, i, 760), Complete: true})
+	}
+	_, err := e.Sweep(t.Context(), minute(n))
+	p.ok(err)
+	j := &e.tracks[trackKey{p.site.ID, surgecast.TotalSegment}].run.Judge
+	for i, c := range []struct {
+		under time.Time
+		kept  bool
+	}{{time.Time{}, true}, {minute(20), false}} {
+		j.Passed, j.Load.UnderSince = minute(10), c.under
+		p.visits(surgecast.TrafficMinute{Minute: minute(n + i), Requests: 760, Complete: true})
+		res, err := e.Sweep(t.Context(), minute(n+i+1))
+		p.ok(err)
+		if len(res.Forecasts) != 1 || res.Forecasts[0].LateBySeconds <= 0 {
+			t.Fatalf("no act-by has passed: %+v", res.Forecasts)
+		}
+		if at := res.Forecasts[0].ActBy; at.Equal(minute(10)) != c.kept {
+			t.Errorf("under capacity since %s: the act-by that passed is %s", c.under, at)
+		}
+	}
+}

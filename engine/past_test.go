@@ -204,6 +204,40 @@ func TestPastTeachesTheModel(t *testing.T) {
 	}
 }
 
+// A topic in alert is read back: what was said before its alert is learnt in full, what came since is not.
+//
+// Fails when: hear takes every minute for one of the alert.
+func TestPastBeforeAnAlertIsLearntInFull(t *testing.T) {
+	t.Parallel()
+	p := newPastPlace(t)
+	clock := t0
+	e := p.engine(func(c *Config) { c.Clock = func() time.Time { return clock } })
+	for i := madeAt; i < madeAt+5; i++ {
+		clock = p.live(i)
+		p.sweep(e, clock)
+	}
+	alertAt := minute(madeAt + 2)
+	m := &e.talks[talkKey(p.topic.ID)].run.Machine
+	m.State, m.Open, m.OpenedAt, m.AlertAt = surgecast.StateAlert, true, alertAt, alertAt
+	p.readBack(0, clock)
+	clock = p.live(madeAt + 5)
+	p.sweep(e, clock)
+
+	want := newVoice(p.stream)
+	bs, err := p.st.Mentions(t.Context(), p.topic.ID, p.stream.ID, t0, minute(madeAt+6), true)
+	p.ok(err)
+	for _, b := range bs {
+		want.take(b, !b.Minute.Before(alertAt))
+	}
+	got, err := p.voice(e).series.AppendBinary(nil)
+	p.ok(err)
+	model, err := want.series.AppendBinary(nil)
+	p.ok(err)
+	if n := p.voice(e).series.N(); n != madeAt+6 || !bytes.Equal(got, model) {
+		t.Errorf("the model was given %d minutes, want %d, damped from %s on", n, madeAt+6, alertAt)
+	}
+}
+
 // A snapshot of the version before does not say where a series began: it is read, and what is known when it is
 // first looked at is taken for the beginning.
 //

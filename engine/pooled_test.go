@@ -115,7 +115,8 @@ func TestANewSiteStartsFromWhatOthersLearnt(t *testing.T) {
 // What is drawn is drawn once: from sites of the same account and kind, kept with the site's first row, and the same
 // after a restart, whatever the others have learnt since. A site that is deleted teaches nobody.
 //
-// Fails when: restoreTrack draws again or takes the shipped prior, or priors does not ask for the kind.
+// Fails when: restoreTrack draws again or takes the shipped prior, or priors does not ask for the account, the kind or whether it is
+// simulated.
 func TestPriorsAreDrawnOnceAndKept(t *testing.T) {
 	t.Parallel()
 	play := func(t *testing.T, restart bool) (found, []prior) {
@@ -132,8 +133,12 @@ func TestPriorsAreDrawnOnceAndKept(t *testing.T) {
 				c := conversions{Account: p.site.AccountID, Kind: p.site.Kind, Classes: make([]learnt, len(classes))}
 				c.Classes[0] = learnt{log, .02}
 				put(1000+i, c)
-				c.Kind, c.Classes[0].Log = surgecast.KindNewsroom, -5
-				put(2000+i, c)
+				c.Classes[0].Log = -5
+				others := []conversions{c, c, c} // who teach this site nothing
+				others[0].Kind, others[1].Account, others[2].Simulated = surgecast.KindNewsroom, c.Account+1, true
+				for k, o := range others {
+					put(2000+3*i+int64(k), o)
+				}
 			}
 		}
 		teach(math.Log(12))

@@ -13,7 +13,7 @@ import (
 // memory, also after a restart. The one with a capacity goes on from where it was when it comes again.
 //
 // Fails when: advance does not call retire, judgeErrors does not call retireErrors (the surges stay open), commit keeps the
-// track, or unretire does nothing.
+// track, unretire does nothing, or lookForFailure takes errors of before for those of now.
 func TestSegmentThatIsNotSentAnyMore(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(s *surgecast.Site) {
@@ -90,6 +90,9 @@ func TestSegmentThatIsNotSentAnyMore(t *testing.T) {
 		}
 	}
 	gonefrom(e, "retired")
+	if at := e.tracks[trackKey{p.site.ID, surgecast.TotalSegment}].run.FailedAt; !at.Equal(minute(gone - 1)) {
+		t.Errorf("the last failure is said to be of %s, not of the last minute that was sent: what is said since is taken for complaints", at)
+	}
 	p.exec(`UPDATE lease SET expires_at = '-infinity'`)
 	e = p.engine(func(c *Config) { c.Holder = "second" })
 	send(gone + retireMinutes + 3)
