@@ -66,6 +66,19 @@ func (w identity) bound() *Problem {
 	return problem(http.StatusForbidden, codeKeyBound, "this key is bound to single sites, and this concerns the whole account", "Use a key that is not bound to sites.")
 }
 
+// author is who did something, for the record: the name a person gave, and beside it the key that let them in. The one
+// is what colleagues know, the other what is proven. Without keys nothing is proven, and the name stands alone.
+func (w identity) author(said string) string {
+	proven := " (key " + w.name + ")"
+	switch said = strings.TrimSpace(said); {
+	case said == "" || said == w.name:
+		return w.name
+	case w.key == keylessIdentity.key, strings.HasSuffix(said, proven): // the latter: read, changed and sent back
+		return said
+	}
+	return said + proven
+}
+
 var keylessIdentity = identity{account: surgecast.DefaultAccount, scopes: []surgecast.Scope{surgecast.ScopeAdmin}, key: "keyless", name: "someone at this machine"}
 
 // admit lets in whom the configuration lets in. Routes under /v1 need a key, or this machine.

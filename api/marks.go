@@ -22,20 +22,20 @@ type MarkBody struct {
 
 // AckNew says "I have it".
 type AckNew struct {
-	By   string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key"`
+	By   string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key, which otherwise stands beside it"`
 	Note string `json:"note" maxLength:"500" required:"false"`
 }
 
 // MuteNew silences messages to people.
 type MuteNew struct {
 	Minutes int    `json:"minutes" minimum:"1" maximum:"120" required:"false" doc:"How long; default until the act-by"`
-	By      string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key"`
+	By      string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key, which otherwise stands beside it"`
 	Note    string `json:"note" maxLength:"500" required:"false"`
 }
 
 // NoteNew is a note.
 type NoteNew struct {
-	By   string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key"`
+	By   string `json:"by" maxLength:"100" required:"false" doc:"Who; default the name of the key, which otherwise stands beside it"`
 	Note string `json:"note" minLength:"1" maxLength:"500"`
 }
 
@@ -122,9 +122,7 @@ func (s *Server) mark(ctx context.Context, id string, m surgecast.SurgeMark) (*m
 	}
 	who := caller(ctx)
 	m.SurgeID, m.At, m.Probability = id, s.now(), math.NaN()
-	if m.By == "" {
-		m.By = who.name
-	}
+	m.By = who.author(m.By)
 	if st, ok := s.memory.byID(surge.SiteID); ok && st.total() != nil {
 		m.Probability = riskAt(st.total(), 360)
 	}

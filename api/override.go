@@ -12,7 +12,7 @@ import (
 type OverrideNew struct {
 	Units int       `json:"units" minimum:"0" maximum:"1000000"`
 	Until time.Time `json:"until" doc:"When it ends; at most 30 days ahead"`
-	By    string    `json:"by" maxLength:"100" required:"false" doc:"Who says so; default the name of the key"`
+	By    string    `json:"by" maxLength:"100" required:"false" doc:"Who says so; default the name of the key, which otherwise stands beside it"`
 	Note  string    `json:"note" maxLength:"500" required:"false"`
 }
 
@@ -70,11 +70,7 @@ func (s *Server) putOverride(ctx context.Context, in *overridePutIn) (*overrideO
 	case ahead > mostOverride:
 		return nil, fieldProblem("until", codeInvalidValue, "more than 30 days ahead", "Choose an earlier end; change min_units for good.")
 	}
-	by := in.Body.By
-	if by == "" {
-		by = caller(ctx).name
-	}
-	o := surgecast.Override{SiteID: site.ID, Units: in.Body.Units, Until: in.Body.Until.UTC(), By: by, Note: in.Body.Note, SetAt: now}
+	o := surgecast.Override{SiteID: site.ID, Units: in.Body.Units, Until: in.Body.Until.UTC(), By: caller(ctx).author(in.Body.By), Note: in.Body.Note, SetAt: now}
 	if err := s.c.Store.SetOverride(ctx, o); err != nil {
 		return nil, fmt.Errorf("setting the override of %s: %w", in.Site, err)
 	}

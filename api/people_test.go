@@ -117,3 +117,39 @@ func TestStatusPageIsPublicOnlyWhenShown(t *testing.T) {
 		t.Errorf("after it was hidden: %d", a.status)
 	}
 }
+
+// The record says who somebody says they are and which key let them in: a name is only a claim, and a key is often a
+// whole team's.
+// Fails when: author answers what was said; the key's suffix is added again to what was read and sent back.
+func TestAuthorBesideTheKey(t *testing.T) {
+	ts := newTest(t)
+	site := ts.site(1, "nordlicht")
+	ts.told(site)
+	ts.store.surges = []surgecast.Surge{{ID: "srg_1", AccountID: 1, SiteID: site.ID, Subject: "nordlicht", Kind: surgecast.SurgeOverload, Segment: surgecast.TotalSegment, State: surgecast.StateAlert, OpenedAt: begin}}
+	key := ts.key(1, surgecast.ScopeWrite) // its name is test
+	session := ts.ask("POST", "/v1/session", `{"key":"`+key+`"}`).header.Get("Set-Cookie")
+	until := ts.clock().Add(time.Hour).Format(time.RFC3339)
+	for _, c := range []struct{ said, want string }{
+		{``, "test"},
+		{`"by":" "`, "test"},
+		{`"by":"test"`, "test"},
+		{`"by":"Ana"`, "Ana (key test)"},
+		{`"by":"Ana (key test)"`, "Ana (key test)"},
+		{`"by":"Ana (key boss)"`, "Ana (key boss) (key test)"},
+	} {
+		with := func(fields string) string { return "{" + strings.Trim(fields+","+c.said, ",") + "}" }
+		for _, r := range []struct{ method, path, body string }{
+			{"POST", "/v1/surges/srg_1/ack", with("")},
+			{"POST", "/v1/surges/srg_1/mute", with("")},
+			{"POST", "/v1/surges/srg_1/notes", with(`"note":"x"`)},
+			{"PUT", "/v1/sites/nordlicht/override", with(`"units":9,"until":"` + until + `"`)},
+			{"PUT", "/v1/status/nordlicht", with(`"shown":true`)},
+		} {
+			for how, header := range map[string][]string{"key": {"X-API-KEY", key}, "session": {"Cookie", session, "Sec-Fetch-Site", "same-origin"}} {
+				if a := ts.ask(r.method, r.path, r.body, header...); a.status >= 300 || a.json(t)["by"] != c.want {
+					t.Errorf("%s %s by %s: %d %s, want by %s", r.method, r.path, how, a.status, a.body, c.want)
+				}
+			}
+		}
+	}
+}

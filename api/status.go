@@ -37,7 +37,7 @@ type NoticeBody struct {
 	Since     *time.Time `json:"since" required:"false" doc:"Declares an outage, since when; null: none"`
 	BackFrom  *time.Time `json:"back_from" required:"false" doc:"Honest estimate of its end, early end (1 in 2)"`
 	BackBy    *time.Time `json:"back_by" required:"false" doc:"Late end (9 in 10); this one is shown"`
-	By        string     `json:"by" maxLength:"100" required:"false" doc:"Who says so; default the name of the key"`
+	By        string     `json:"by" maxLength:"250" required:"false" doc:"Who says so; default the name of the key, which otherwise stands beside it"`
 	SetAt     *time.Time `json:"set_at" required:"false" readOnly:"true"`
 }
 
@@ -141,10 +141,7 @@ func (s *Server) putStatus(ctx context.Context, in *noticeIn) (*noticeOut, error
 		return nil, err
 	}
 	b, now := in.Body, s.now()
-	n := surgecast.Notice{SiteID: site.ID, Shown: b.Shown, Part: b.Part, Words: b.Words, Ahead: b.Ahead, Reference: b.Reference, By: b.By, SetAt: now}
-	if n.By == "" {
-		n.By = caller(ctx).name
-	}
+	n := surgecast.Notice{SiteID: site.ID, Shown: b.Shown, Part: b.Part, Words: b.Words, Ahead: b.Ahead, Reference: b.Reference, By: caller(ctx).author(b.By), SetAt: now}
 	for _, t := range []struct {
 		from *time.Time
 		to   *time.Time
