@@ -50,13 +50,13 @@ func countForEver() error {
 	if err != nil {
 		return err
 	}
-	clock := time.Now
+	clock, stall := time.Now, time.Duration(0)
 	if speed := os.Getenv(childSpeed); speed != "" {
 		var times, since int64
 		if _, err := fmt.Sscanf(speed, "%d,%d", &times, &since); err != nil {
 			return err
 		}
-		clock = fastClock(times, time.Unix(0, since))
+		clock, stall = fastClock(times, time.Unix(0, since)), time.Duration(times)*patience
 	}
 	keys, err := ingest.OpenKeys(os.Getenv(childKeys), clock)
 	if err != nil {
@@ -68,7 +68,7 @@ func countForEver() error {
 		return err
 	}
 	fmt.Println("counting")
-	c := ingest.Config{Store: s, Clock: clock, Logger: log, Holder: os.Getenv(childHolder), Streams: []ingest.Stream{st}}
+	c := ingest.Config{Store: s, Clock: clock, Logger: log, Holder: os.Getenv(childHolder), Streams: []ingest.Stream{st}, Stall: stall}
 	if past := os.Getenv(childPast); past != "" {
 		c.Past = 36 * time.Hour
 		if _, err := fmt.Sscanf(past, "%g", &c.PastRate); err != nil {

@@ -36,7 +36,7 @@ func newPastWorld(t *testing.T, live time.Duration) *pastWorld {
 	start := since.Add(-90 * time.Minute).Truncate(time.Minute)
 	p := &pastWorld{start: start, log: newLog(t, start, 25*time.Millisecond), url: storetest.URL(t)}
 	p.world = newWorld(t, p.url)
-	p.clock, p.past = fastClock(times, since), 36*time.Hour
+	p.clock, p.past, p.stall = fastClock(times, since), 36*time.Hour, times*patience
 	p.childEnv = []string{fmt.Sprintf("%s=%d,%d", childSpeed, times, since.UnixNano())}
 	p.until = p.log.After(since.Add(live).UnixMicro())
 	if err := p.store.DeleteTopic(t.Context(), 1, "w3"); err != nil {
@@ -112,7 +112,7 @@ func TestThePastOfANewTopicIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	through := newWorld(t, other)
-	through.keys, through.clock = p.keys, p.clock
+	through.keys, through.clock, through.stall = p.keys, p.clock, p.stall
 	h := p.host()
 	h.Rush, h.Until = true, p.log.After(p.start.Add(88*time.Minute).UnixMicro())
 	through.count("through", jetstream.Options{Hosts: []string{startHost(t, h)}})

@@ -62,7 +62,7 @@ func TestAClosedSocketIsSaidOnce(t *testing.T) {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
 	w := newWorld(t, storetest.URL(t))
-	w.clock = fastClock(5, time.Now())
+	w.clock, w.stall = fastClock(5, time.Now()), 5*patience
 	var log said
 	w.log = slog.New(slog.NewTextHandler(&log, nil))
 	w.count("one", jetstream.Options{Hosts: []string{"ws://" + address}})
