@@ -30,6 +30,8 @@ type fakeStore struct {
 	keyNotes   int
 	keyReads   int
 	sites      []surgecast.Site
+	modes      []surgecast.ModeChange
+	week       *surgecast.Week // the last that was judged; nil: none
 	topics     []surgecast.Topic
 	links      []surgecast.SiteTopic
 	pasts      map[[2]int64]surgecast.TopicPast // by topic and source
@@ -177,6 +179,9 @@ func (f *fakeStore) UpdateSite(_ context.Context, s surgecast.Site) (surgecast.S
 	defer done()
 	for i := range f.sites {
 		if f.sites[i].ID == s.ID {
+			if !s.ModeSince.IsZero() && !s.ModeSince.Equal(f.sites[i].ModeSince) {
+				return s, surgecast.ErrConflict
+			}
 			f.sites[i] = s
 			return s, err
 		}
@@ -187,16 +192,16 @@ func (f *fakeStore) UpdateSite(_ context.Context, s surgecast.Site) (surgecast.S
 func (f *fakeStore) ModeChanges(context.Context, int64, surgecast.Page) ([]surgecast.ModeChange, string, error) {
 	done, err := f.in()
 	defer done()
-	return nil, "", err
+	return f.modes, "", err
 }
 
 func (f *fakeStore) LastWeek(context.Context, int64) (surgecast.Week, time.Time, error) {
 	done, err := f.in()
 	defer done()
-	if err == nil {
-		err = surgecast.ErrNotFound
+	if f.week == nil {
+		return surgecast.Week{}, time.Time{}, surgecast.ErrNotFound
 	}
-	return surgecast.Week{}, time.Time{}, err
+	return *f.week, f.week.To, err
 }
 
 func (f *fakeStore) DeleteSite(_ context.Context, account int64, slug string) error {

@@ -47,7 +47,7 @@ func SayWeek(site surgecast.Site, w surgecast.Week, at time.Time) string {
 	return "Surgecast stopped acting on its own on " + s.now.Format("Mon 2 Jan 15:04") + ": " + why + ". Review its accuracy, then switch it on again." + mark
 }
 
-// occasions is "168 hours" or "84 stretches of 2 h".
+// occasions is "168 hours" or "84 stretches of 2 hours".
 func occasions(n, minutes int) string {
 	if minutes == 60 {
 		return plural(n, "hour")

@@ -112,6 +112,7 @@ type siteRow struct {
 	Name      string `json:"name"`
 	TimeZone  string `json:"time_zone"`
 	Simulated bool   `json:"simulated"`
+	ModeWhy   string `json:"mode_why"`
 	Status    *struct {
 		State         string     `json:"state"`
 		Verdict       *verdict   `json:"verdict"`
@@ -122,6 +123,7 @@ type siteRow struct {
 
 type overviewRow struct {
 	Slug, Name, State, Do string
+	ModeWhy               string // the ledger's words, when it took the site from act to advise
 	Simulated             bool
 	ActBy                 *moment
 	Chance                string
@@ -149,7 +151,7 @@ func overviewOf(doc []byte) (*overviewPage, error) {
 	p.Now = at(in.Now, in.Now, p.Zone)
 	need, calm, learning := 0, 0, 0
 	for _, s := range in.Items {
-		r := overviewRow{Slug: s.Slug, Name: s.Name, Simulated: s.Simulated, State: "cannot_tell", Chance: "–", Do: "–"}
+		r := overviewRow{Slug: s.Slug, Name: s.Name, ModeWhy: s.ModeWhy, Simulated: s.Simulated, State: "cannot_tell", Chance: "–", Do: "–"}
 		p.Simulated = p.Simulated || s.Simulated
 		if st := s.Status; st != nil {
 			r.State = st.State

@@ -28,6 +28,7 @@ type riskDoc struct {
 	ValidUntil time.Time  `json:"valid_until"`
 	Stale      bool       `json:"stale"`
 	ForecastID string     `json:"forecast_id"`
+	ModeWhy    string     `json:"mode_why"`
 }
 
 type forecastDoc struct {
@@ -108,6 +109,7 @@ type sitePage struct {
 	Gets                int // what autoscalers are answered now
 	HasBands            bool
 	Detail, Mode        string
+	ModeWhy             string // the ledger's words, when it took the site from act to advise
 	HasAdvice           bool
 	Plan                []planStep
 	ValidUntil          moment
@@ -160,6 +162,7 @@ func siteOf(doc []byte) (*sitePage, error) {
 		Slug: r.Site, Name: r.Name, State: r.State, Verdict: r.Verdict, ForecastID: r.ForecastID, Stale: r.Stale,
 		IssuedAt: at(r.IssuedAt, r.Now, zone),
 		Mode:     c.Mode,
+		ModeWhy:  r.ModeWhy,
 		UnitsNow: c.UnitsNow,
 	}
 	if p.Simulated {
