@@ -173,3 +173,22 @@ func FuzzDraw(f *testing.F) {
 		}
 	})
 }
+
+// Fails when: statusOf keeps a sentence that repeats the word above it.
+func TestAStatusSaysItOnce(t *testing.T) {
+	for sentence, want := range map[string]int{"Working normally.": 1, "Back to normal since 15:58.": 2} {
+		p, err := statusOf([]byte(`{"name":"Shop","word":"Working normally","sentence":"` + sentence + `","time_zone":"UTC","updated_at":"2026-11-22T12:00:00Z"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := 0
+		for _, s := range []string{p.Word, p.Sentence} {
+			if s != "" {
+				said++
+			}
+		}
+		if said != want {
+			t.Errorf("%q: %d lines, want %d", sentence, said, want)
+		}
+	}
+}

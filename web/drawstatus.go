@@ -30,6 +30,9 @@ func statusOf(doc []byte) (*statusPage, error) {
 		return nil, fmt.Errorf("reading the status: %w", err)
 	}
 	p := &statusPage{Name: in.Name, Word: in.Word, Sentence: in.Sentence, Words: in.Words, Reference: in.Reference}
+	if p.Sentence == p.Word+"." { // the word has said it
+		p.Sentence = ""
+	}
 	p.head = head{Title: in.Name + ": " + in.Word, Zone: in.TimeZone, Simulated: in.Simulated}
 	p.Now = at(in.UpdatedAt, in.UpdatedAt, in.TimeZone)
 	if in.Since != nil {

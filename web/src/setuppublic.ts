@@ -116,7 +116,7 @@ export class PublicTab implements Tab {
       ...(status
         ? [
             h("p", {}, h("b", {}, status.word), status.part ? ` (${status.part})` : ""),
-            h("p", {}, ...withTimes(status.sentence)),
+            status.sentence === `${status.word}.` ? null : h("p", {}, ...withTimes(status.sentence)), // the word has said it
             status.words ? h("p", {}, status.words) : null,
             h("p", { class: "note" }, status.reference ? `Reference ${status.reference}. ` : "", h("a", { href: `/status/${x.slug}` }, "Open the page")),
           ]
