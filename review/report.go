@@ -216,7 +216,7 @@ func (r *Report) over() string {
 	if len(r.Episodes) == 1 {
 		when = fmt.Sprintf(", from %s to %s", r.clock(top.From), r.clockAfter(top.To, top.From))
 	}
-	return fmt.Sprintf("Traffic was over capacity for %s%s; the highest was %s a minute at %s.", minutes(float64(total)), when, count(twoDigits(top.PeakRPM)), r.clockAfter(top.PeakAt, top.From))
+	return fmt.Sprintf("Traffic was over capacity for %s%s; the highest was %s a minute at %s.", minutes(float64(total)), when, count(threeDigits(top.PeakRPM)), r.clockAfter(top.PeakAt, top.From))
 }
 
 // compare is what the units asked for would have changed, beside the units as configured and the cheapest simple rule.

@@ -24,7 +24,7 @@ func TestSentencesOfAnOverload(t *testing.T) {
 		r.say()
 		return strings.Join(r.Sentences, "\n")
 	}
-	over := "Traffic was over capacity for 122 minutes, from 24 Sep 12:08 to 14:16; the highest was 2,400 a minute at 12:48.\n"
+	over := "Traffic was over capacity for 122 minutes, from 24 Sep 12:08 to 14:16; the highest was 2,440 a minute at 12:48.\n"
 	for want, got := range map[string]string{
 		over + "With the units we asked for: 0 minutes over, about 34 EUR for units and lost requests; as configured, about 110 EUR; with the cheapest simple rule (reactive), about the same.":    said(33.74, 33.78),
 		over + "With the units we asked for: 0 minutes over, about 34 EUR for units and lost requests; as configured, about 110 EUR; with the cheapest simple rule (reactive) less, about 30 EUR.": said(33.74, 29.9),

@@ -29,12 +29,15 @@ func count(x float64) string {
 	return sign + s
 }
 
-// twoDigits rounds to two significant digits: what a sentence can carry.
-func twoDigits(x float64) float64 {
+// twoDigits rounds to two significant digits, what a sentence can carry; threeDigits what has been measured.
+func twoDigits(x float64) float64   { return significant(x, 2) }
+func threeDigits(x float64) float64 { return significant(x, 3) }
+
+func significant(x float64, digits int) float64 {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 		return x
 	}
-	e := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-1)
+	e := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-float64(digits-1))
 	return math.Round(x/e) * e
 }
 
@@ -64,9 +67,6 @@ func percent(n Number) string {
 	}
 	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
 }
-
-// times1 writes a ratio as "×0.42".
-func times1(n Number) string { return "×" + decimals(n, 2) }
 
 func minutes(x float64) string {
 	if x == 1 {
