@@ -94,9 +94,14 @@ func (s *Series) maxZ(h int, p float64) float64 {
 }
 
 // MaxQuantile is the p-quantile of the maximum of Z over the steps fromStep..toStep ahead. From step 1
-// to a horizon it is the inverse of Risk. Any other window [a, b] takes the largest pointwise quantile in
-// it, raised by the factor by which the maximum over 1..b exceeds the largest pointwise one there; it
-// never exceeds the quantile over 1..b.
+// to a horizon it is the inverse of Risk. The maximum over any other window [a, b] is not followed itself; it is
+// taken to meet the envelope of its own steps at the score at which the maximum over 1..b meets theirs,
+//
+//	Q_ab(p) = E_ab(max(E_1b⁻¹(Q_1b(p)), Φ⁻¹(p))),   E_ab(u) = max over a ≤ h ≤ b of Q_h(u), u a normal score
+//
+// at least the largest single quantile in it and at most the quantile over 1..b. Each of these rises with p, so what
+// they make of it does. (Adding to E_ab what the maximum over 1..b has above E_1b does not: that difference may fall
+// faster than E_ab rises.)
 func (s *Series) MaxQuantile(fromStep, toStep int, p float64) float64 {
 	s.curves()
 	a, b := max(fromStep, 1), max(toStep, 1)
@@ -105,8 +110,53 @@ func (s *Series) MaxQuantile(fromStep, toStep int, p float64) float64 {
 	if a == 1 {
 		return count(whole)
 	}
-	part, all := s.pointwise(a, b, p), s.pointwise(1, b, p)
-	return count(max(min(part+max(whole-all, 0), whole), 0))
+	s.envelope(s.course, 1, b)
+	u := max(s.scoreOf(s.course, whole), normalQuantile(min(max(p, 1e-6), 1-1e-6)))
+	s.envelope(s.course, a, b)
+	return count(max(min(s.atScore(s.course, u), whole), 0))
+}
+
+// envelope fills q with the largest quantile of single steps a..b at every level, on the scale of z.
+func (s *Series) envelope(q []float64, a, b int) {
+	clear(q)
+	raise := func(by []float64) {
+		for i, v := range by {
+			q[i] = max(q[i], v)
+		}
+	}
+	for i := range s.leads {
+		if h := s.leads[i].h; h >= a && h <= b {
+			raise(s.leads[i].q)
+		}
+	}
+	for _, at := range s.events.peaks {
+		if h := s.stepsTo(at); h >= a && h <= b {
+			s.between(s.peak, h)
+			raise(s.peak)
+		}
+	}
+	for _, h := range [...]int{a, b} { // the ends of the window lie between leads
+		lo, hi, f := s.around(h)
+		for i := range q {
+			q[i] = max(q[i], lo.q[i]+f*(hi.q[i]-lo.q[i]))
+		}
+	}
+}
+
+// around is the two leads step h lies between, and the share of the second in log lead; beyond the grid twice the
+// nearest one.
+func (s *Series) around(h int) (lo, hi *lead, f float64) {
+	n := len(s.leads)
+	if h <= s.leads[0].h {
+		return &s.leads[0], &s.leads[0], 0
+	}
+	for i := 1; i < n; i++ {
+		if to := s.leads[i].h; h <= to {
+			from := s.leads[i-1].h
+			return &s.leads[i-1], &s.leads[i], math.Log(float64(h)/float64(from)) / math.Log(float64(to)/float64(from))
+		}
+	}
+	return &s.leads[n-1], &s.leads[n-1], 0
 }
 
 // windowZ is maxZ for any window 1..b: linear in log b between two horizons.
@@ -155,17 +205,7 @@ func (s *Series) pointwise(a, b int, p float64) float64 {
 
 // nearest is the quantile at step h, between the two leads around it.
 func (s *Series) nearest(h int, u float64) float64 {
-	n := len(s.leads)
-	if h <= s.leads[0].h {
-		return s.atScore(s.leads[0].q, u)
-	}
-	for i := 1; i < n; i++ {
-		if hi := s.leads[i].h; h <= hi {
-			lo := s.leads[i-1].h
-			f := math.Log(float64(h)/float64(lo)) / math.Log(float64(hi)/float64(lo))
-			a, b := s.atScore(s.leads[i-1].q, u), s.atScore(s.leads[i].q, u)
-			return a + f*(b-a)
-		}
-	}
-	return s.atScore(s.leads[n-1].q, u)
+	lo, hi, f := s.around(h)
+	a, b := s.atScore(lo.q, u), s.atScore(hi.q, u)
+	return a + f*(b-a)
 }

@@ -62,6 +62,7 @@ type Series struct {
 	scratch      []float64
 	wide         []float64 // one waiting forecast or window, unpacked
 	peak         []float64 // quantiles at an event's peak
+	course       []float64 // envelope of a window
 	risky        bool      // risk curves are up to date
 }
 
@@ -127,6 +128,7 @@ func New(c Config) *Series {
 	}
 	s.wide = make([]float64, wide)
 	s.peak = make([]float64, len(s.levels))
+	s.course = make([]float64, len(s.levels))
 	s.t = -1
 	s.look()
 	for i := range s.leads {
