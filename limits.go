@@ -14,7 +14,7 @@ const (
 	MaxEvents   = 500  // planned for a site and not yet over
 	MaxRungs    = 20   // of a site's ladder
 	MaxMarks    = 1000 // acks, mutes and notes of one surge
-	KeptOrders  = 1000 // overrides and notices of a site, freezes of an account: the newest are kept, none is ever refused
+	KeptOrders  = 1000 // overrides, notices and modes of a site, freezes of an account: the newest are kept, none is ever refused
 )
 
 // LimitError says that there are as many of something as there may be. Nothing was stored.

@@ -16,7 +16,7 @@ const (
 // ByLedger stands where a person's name would, when the ledger changed a mode.
 const ByLedger = "ledger"
 
-// ModeChange is one change of how far a site is trusted. The log of them is never changed.
+// ModeChange is one change of how far a site is trusted. Of a site the newest KeptOrders are kept.
 type ModeChange struct {
 	From, To Mode
 	By       string

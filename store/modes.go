@@ -17,7 +17,7 @@ const logModeSQL = `
 	INSERT INTO mode_change (site_id, number, before, after, set_by, why, week, set_at)
 	SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM mode_change WHERE site_id = $1`
 
-// logMode notes a change; the caller holds the site's row.
+// logMode notes a change, and keeps the newest KeptOrders; the caller holds the site's row.
 func logMode(ctx context.Context, tx pgx.Tx, siteID int64, c surgecast.ModeChange) error {
 	var week []byte
 	if c.Week != nil {
@@ -26,8 +26,10 @@ func logMode(ctx context.Context, tx pgx.Tx, siteID int64, c surgecast.ModeChang
 			return fmt.Errorf("figures of a change of mode: %w", err)
 		}
 	}
-	_, err := tx.Exec(ctx, logModeSQL, siteID, c.From, c.To, text(c.By), c.Why, week, c.At)
-	return err
+	if _, err := tx.Exec(ctx, logModeSQL, siteID, c.From, c.To, text(c.By), c.Why, week, c.At); err != nil {
+		return err
+	}
+	return keepOrders(ctx, tx, "mode_change", "site_id", siteID)
 }
 
 // ModeChanges lists who changed how far a site is trusted, newest first.
