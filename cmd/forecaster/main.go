@@ -62,6 +62,7 @@ type Global struct {
 
 	Config kong.ConfigFlag `name:"config" env:"SURGECAST_CONFIG" placeholder:"FILE" help:"JSON file with any of these settings; flags and environment win."`
 
+	in     io.Reader // answers to questions, which are only asked on a terminal
 	out    io.Writer // results
 	errOut io.Writer // logs and progress
 	log    *slog.Logger
@@ -114,7 +115,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		fmt.Fprintf(errOut, "forecaster: %s\nSee: forecaster %s--help\n", parseTrouble(err), verb(k, args))
 		return exitWrongUse
 	}
-	c.out, c.errOut = out, errOut
+	c.in, c.out, c.errOut = os.Stdin, out, errOut
 	c.log = newLogger(errOut, c.LogLevel, c.LogFormat)
 	kctx.Bind(&c.Global)
 	err = kctx.Run()

@@ -14,7 +14,8 @@ type siteCmd struct {
 	Add    siteAddCmd    `cmd:"" help:"Add a site, or change it with --update."`
 	List   siteListCmd   `cmd:"" help:"List the sites."`
 	Show   siteShowCmd   `cmd:"" help:"Show one site."`
-	Remove siteRemoveCmd `cmd:"" help:"Remove a site. Its minutes and its ledger stay until retention drops them."`
+	Audit  siteAuditCmd  `cmd:"" help:"Check that the ledger of a site is as it was written: seals, chain, what was thinned out."`
+	Remove siteRemoveCmd `cmd:"" aliases:"delete" help:"Remove a site: says what goes and asks. Its minutes and its ledger stay until retention drops them."`
 }
 
 type siteAddCmd struct {
@@ -153,19 +154,27 @@ func (c *siteShowCmd) Run(ctx context.Context, g *Global) error {
 
 type siteRemoveCmd struct {
 	Slug string `arg:"" help:"The site."`
-	Yes  bool   `help:"Really: nothing can be asked of it any more."`
+	Yes  bool   `help:"Really, without being asked: nothing can be asked of it any more."`
 }
 
 func (c *siteRemoveCmd) Run(ctx context.Context, g *Global) error {
-	if !c.Yes {
-		return usage("removing %s cannot be undone, its traffic and forecasts cannot be asked for any more: repeat with --yes", c.Slug)
-	}
 	return withStore(ctx, g, func(db *database) error {
-		if err := db.DeleteSite(ctx, surgecast.DefaultAccount, c.Slug); err != nil {
-			return unknownSite(c.Slug, err)
+		leaving, err := db.SiteLeaving(ctx, surgecast.DefaultAccount, c.Slug)
+		if errors.Is(err, surgecast.ErrNotFound) {
+			sites, _, listErr := db.Sites(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: surgecast.MaxSites})
+			if listErr != nil {
+				return listErr
+			}
+			names := make([]string, len(sites))
+			for i, s := range sites {
+				names[i] = s.Slug
+			}
+			return meant(unknownSite(c.Slug, err), c.Slug, names)
 		}
-		_, err := fmt.Fprintf(g.out, "removed site %s\n", c.Slug)
-		return err
+		if err != nil {
+			return err
+		}
+		return removal{"site", c.Slug, c.Yes, leaving, func() error { return db.DeleteSite(ctx, surgecast.DefaultAccount, c.Slug) }}.run(g)
 	})
 }
 

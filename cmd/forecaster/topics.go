@@ -16,7 +16,7 @@ type topicCmd struct {
 	Add    topicAddCmd    `cmd:"" help:"Watch a topic: forecaster topic add touchpad --any \"touchpad,hp touchpad,#touchpad\" --not \"laptop touchpad\""`
 	List   topicListCmd   `cmd:"" help:"List the topics."`
 	Link   topicLinkCmd   `cmd:"" help:"Say that a topic feeds a site."`
-	Remove topicRemoveCmd `cmd:"" help:"Remove a topic. Its counts stay until retention drops them."`
+	Remove topicRemoveCmd `cmd:"" aliases:"delete" help:"Remove a topic: says what goes and asks. Its counts stay until retention drops them."`
 }
 
 type topicAddCmd struct {
@@ -149,19 +149,27 @@ func (c *topicLinkCmd) Run(ctx context.Context, g *Global) error {
 
 type topicRemoveCmd struct {
 	Slug string `arg:"" help:"The topic."`
-	Yes  bool   `help:"Really: nothing can be asked of it any more."`
+	Yes  bool   `help:"Really, without being asked: nothing can be asked of it any more."`
 }
 
 func (c *topicRemoveCmd) Run(ctx context.Context, g *Global) error {
-	if !c.Yes {
-		return usage("removing %s cannot be undone, its counts cannot be asked for any more: repeat with --yes", c.Slug)
-	}
 	return withStore(ctx, g, func(db *database) error {
-		if err := db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug); err != nil {
-			return unknownTopic(c.Slug, err)
+		leaving, err := db.TopicLeaving(ctx, surgecast.DefaultAccount, c.Slug)
+		if errors.Is(err, surgecast.ErrNotFound) {
+			topics, _, listErr := db.Topics(ctx, surgecast.DefaultAccount, surgecast.Page{Limit: surgecast.MaxTopics})
+			if listErr != nil {
+				return listErr
+			}
+			names := make([]string, len(topics))
+			for i, t := range topics {
+				names[i] = t.Slug
+			}
+			return meant(unknownTopic(c.Slug, err), c.Slug, names)
 		}
-		_, err := fmt.Fprintf(g.out, "removed topic %s\n", c.Slug)
-		return err
+		if err != nil {
+			return err
+		}
+		return removal{"topic", c.Slug, c.Yes, leaving, func() error { return db.DeleteTopic(ctx, surgecast.DefaultAccount, c.Slug) }}.run(g)
 	})
 }
 
