@@ -63,10 +63,11 @@ type RuleBody struct {
 // ReceiptBody names the part of the ledger the review rests on.
 type ReceiptBody struct {
 	ModelVersions []string `json:"model_versions"`
+	SealVersions  []int    `json:"seal_versions" doc:"How the rows are sealed. 1 left out the risk grid, the levels and what the model was fed; 2 covers everything"`
 	FirstID       string   `json:"first_id"`
 	LastID        string   `json:"last_id"`
 	LastHash      string   `json:"last_hash" doc:"Chains every row before it"`
-	Broken        int      `json:"broken" doc:"Rows whose hash does not follow from the row before"`
+	Broken        int      `json:"broken" doc:"Rows that do not fit their seal, or do not follow from the row before"`
 }
 
 type reviewOut struct{ Body ReviewBody }

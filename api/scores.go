@@ -23,7 +23,8 @@ type AccuracyBody struct {
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"`
 
-	Forecasts        int `json:"forecasts" doc:"Rows of the ledger judged; one origin in five minutes"`
+	Forecasts        int `json:"forecasts" doc:"Rows of the ledger judged"`
+	EveryMinutes     int `json:"every_minutes" doc:"They lie so far apart: 5, or 15 where a part of the ledger is thinned, so that every hour weighs the same"`
 	MissingMinutes   int `json:"missing_minutes" doc:"Left out, not read as zero"`
 	SaturatedMinutes int `json:"saturated_minutes" doc:"Lower bounds: they count only against a forecast below them"`
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"surgecast"
@@ -437,21 +439,42 @@ func (b *Builder) horizonAt(minute time.Time) int {
 // these, and that they were written before the fact.
 type Receipt struct {
 	ModelVersions []string `json:"model_versions"`
+	SealVersions  []int    `json:"seal_versions"` // how the rows are sealed: surgecast.SealVersion
 	FirstID       string   `json:"first_id"`
 	LastID        string   `json:"last_id"`
 	LastHash      string   `json:"last_hash"` // chains every row before it
-	Broken        int      `json:"broken"`    // rows whose hash does not follow from the row before
+	Broken        int      `json:"broken"`    // rows that do not fit their seal, or do not follow from the row before
 	lastHash      []byte
 	any           bool
+}
+
+// sealed says how, empty for rows that were never stored.
+func (r *Receipt) sealed() string {
+	var vs []string
+	for _, v := range r.SealVersions {
+		if v > 0 {
+			vs = append(vs, strconv.Itoa(v))
+		}
+	}
+	if vs == nil {
+		return ""
+	}
+	return ", seal " + strings.Join(vs, " and ")
 }
 
 func (r *Receipt) add(f *surgecast.SiteForecast) {
 	if !slices.Contains(r.ModelVersions, f.ModelVersion) {
 		r.ModelVersions = append(r.ModelVersions, f.ModelVersion)
 	}
+	if !slices.Contains(r.SealVersions, f.SealVersion) {
+		r.SealVersions = append(r.SealVersions, f.SealVersion)
+	}
 	if !r.any {
 		r.FirstID = f.ID
-	} else if f.Hash != nil && string(f.PrevHash) != string(r.lastHash) {
+	}
+	follows := !r.any || string(f.PrevHash) == string(r.lastHash)
+	stored := f.Hash != nil && f.Segment != "" // as it was read: without its segment a row cannot fit
+	if f.Hash != nil && !follows || stored && !f.Intact() {
 		r.Broken++
 	}
 	r.any = true

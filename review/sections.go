@@ -84,7 +84,7 @@ func (r *Report) top() section {
 	if !r.GeneratedAt.IsZero() {
 		line := "Made " + r.in(r.GeneratedAt).Format("2 Jan 2006 15:04 MST")
 		if r.Receipt.LastID != "" {
-			line += "; ledger " + r.Receipt.FirstID + " to " + r.Receipt.LastID
+			line += "; ledger " + r.Receipt.FirstID + " to " + r.Receipt.LastID + r.Receipt.sealed()
 		}
 		s.tail = append(s.tail, line+".")
 	}

@@ -70,6 +70,16 @@ func (s *Store) AuditLedger(ctx context.Context, siteID int64, segment string, f
 	return w.Audit, w.end(ctx, s, siteID, segment, from, to)
 }
 
+// LedgerSegments are the segments of a site that have a ledger, in order of their names.
+func (s *Store) LedgerSegments(ctx context.Context, siteID int64) ([]string, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT segment FROM ledger_head WHERE site_id = $1 ORDER BY segment`, siteID)
+	segments, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("asking which ledgers site %d has: %w", siteID, err)
+	}
+	return segments, nil
+}
+
 // walk is an audit on its way.
 type walk struct {
 	Audit

@@ -229,9 +229,9 @@ func newHolder(private bool) string {
 	return fmt.Sprintf("%s/%08x/%d", host, rand.Uint32(), os.Getpid())
 }
 
-// upkeep makes partitions ahead, compacts closed hours and drops what retention has passed. It computes
-// what is due, so a missed turn costs nothing.
-func (a *app) upkeep(ctx context.Context, retention time.Duration) error {
+// upkeep makes partitions ahead, compacts closed hours, drops what retention has passed and thins the ledger of days
+// older than whole. It computes what is due, so a missed turn costs nothing.
+func (a *app) upkeep(ctx context.Context, retention, whole time.Duration) error {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -242,6 +242,12 @@ func (a *app) upkeep(ctx context.Context, retention time.Duration) error {
 		)
 		if retention > 0 {
 			err = errors.Join(err, a.db.DropPartitionsBefore(ctx, now.Add(-retention)))
+		}
+		if whole > 0 {
+			done, thinErr := a.db.ThinLedger(ctx, now.Add(-whole), now)
+			if err = errors.Join(err, thinErr); done.Days > 0 {
+				a.g.log.Info("ledger thinned", "days", done.Days, "rows_kept", done.Kept, "rows_removed", done.Removed)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			a.g.log.Error("upkeep failed; trying again in ten minutes", "err", err)

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	reviewBefore = time.Hour      // of calm before a surge that a review shows
-	reviewAfter  = time.Hour      // … and after it
-	reviewPast   = 26 * time.Hour // what the rival rules may know: the same time the day before
-	reviewSaid   = 180            // rows of the ledger a review lists at most
+	reviewBefore = surgecast.ReviewAround // of calm before a surge that a review shows
+	reviewAfter  = surgecast.ReviewAround // … and after it
+	reviewPast   = 26 * time.Hour         // what the rival rules may know: the same time the day before
+	reviewSaid   = 180                    // rows of the ledger a review lists at most
 )
 
 // reviewer makes reviews of surges from the store.
@@ -49,7 +49,7 @@ func (r reviewer) Review(ctx context.Context, site surgecast.Site, surge surgeca
 		CapacityRPM: api.Rate(rep.Site.CapacityRPM), Currency: rep.Site.Currency, MissingMinutes: rep.MissingMinutes,
 		Came: []api.HistoryPoint{}, Said: []api.SaidBody{}, Rules: []api.RuleBody{},
 		Receipt: api.ReceiptBody{
-			ModelVersions: append([]string{}, rep.Receipt.ModelVersions...), FirstID: rep.Receipt.FirstID, LastID: rep.Receipt.LastID,
+			ModelVersions: append([]string{}, rep.Receipt.ModelVersions...), SealVersions: append([]int{}, rep.Receipt.SealVersions...), FirstID: rep.Receipt.FirstID, LastID: rep.Receipt.LastID,
 			LastHash: rep.Receipt.LastHash, Broken: rep.Receipt.Broken,
 		},
 	}

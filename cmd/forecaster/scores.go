@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	accuracyEvery = 5  // minutes between the origins that are scored
-	recordEvery   = 15 // … whose chances are
+	accuracyEvery = 5                        // minutes between the origins that are scored
+	recordEvery   = surgecast.ThinnedMinutes // … whose chances are
 )
 
 // rows are the ledger's rows to be scored and the minutes that came.
@@ -28,9 +28,23 @@ func (r reviewer) rows(ctx context.Context, site surgecast.Site, segment string,
 	return rows, minutes, nil
 }
 
+// every is how far apart the origins are that are scored. Where a part of the ledger is thinned all of it is scored as
+// if it were: else an hour of which more rows stayed, because it is younger or an alert was in it, would weigh more.
+func (r reviewer) every(ctx context.Context, site surgecast.Site, segment string, from, to time.Time) (int, error) {
+	thinned, err := r.db.LedgerThinned(ctx, site.ID, segment, from, to)
+	if thinned {
+		return surgecast.ThinnedMinutes, err
+	}
+	return accuracyEvery, err
+}
+
 // Accuracy scores a site's forecasts.
 func (r reviewer) Accuracy(ctx context.Context, site surgecast.Site, segment string, from, to time.Time) (api.AccuracyBody, error) {
-	rows, minutes, err := r.rows(ctx, site, segment, from, to, accuracyEvery)
+	every, err := r.every(ctx, site, segment, from, to)
+	if err != nil {
+		return api.AccuracyBody{}, err
+	}
+	rows, minutes, err := r.rows(ctx, site, segment, from, to, every)
 	if err != nil {
 		return api.AccuracyBody{}, err
 	}
@@ -39,7 +53,7 @@ func (r reviewer) Accuracy(ctx context.Context, site surgecast.Site, segment str
 		return api.AccuracyBody{}, err
 	}
 	b := api.AccuracyBody{
-		Segment: a.Segment, Forecasts: a.Forecasts, MissingMinutes: a.Missing, SaturatedMinutes: a.Saturated,
+		Segment: a.Segment, Forecasts: a.Forecasts, EveryMinutes: every, MissingMinutes: a.Missing, SaturatedMinutes: a.Saturated,
 		All: leadScore(a.All), Leads: leadScores(a.Leads), WithMentions: []api.LeadScore{}, WithoutMentions: []api.LeadScore{}, Breach: []api.BreachScore{},
 	}
 	if a.WithMentions != nil {
@@ -69,8 +83,8 @@ func (r reviewer) Record(ctx context.Context, site surgecast.Site, segment strin
 	}
 	b := api.RecordBody{
 		Segment: rec.Segment, Forecasts: rec.Forecasts, Horizons: []api.RecordHorizon{},
-		// Thinned rows do not follow from each other: their hashes are not checked here.
-		Receipt: api.ReceiptBody{ModelVersions: append([]string{}, rec.Receipt.ModelVersions...), FirstID: rec.Receipt.FirstID, LastID: rec.Receipt.LastID, LastHash: rec.Receipt.LastHash},
+		// One row in 15 minutes: they do not follow from each other, and are not checked here.
+		Receipt: api.ReceiptBody{ModelVersions: append([]string{}, rec.Receipt.ModelVersions...), SealVersions: append([]int{}, rec.Receipt.SealVersions...), FirstID: rec.Receipt.FirstID, LastID: rec.Receipt.LastID, LastHash: rec.Receipt.LastHash},
 	}
 	for _, h := range rec.Horizons {
 		x := api.RecordHorizon{HorizonMinutes: h.HorizonMinutes, Rows: []api.RecordRow{}}

@@ -34,6 +34,7 @@ type serveCmd struct {
 	Migrate   bool          `env:"SURGECAST_MIGRATE" help:"Bring the schema of a configured database up to date first."`
 	Allow     []string      `name:"webhook-allow" env:"SURGECAST_WEBHOOK_ALLOW" help:"Private addresses webhooks may reach, as PREFIX:PORTS (10.20.0.0/16:8443)." placeholder:"PREFIX:PORTS"`
 	Retention time.Duration `env:"SURGECAST_RETENTION" default:"9600h" help:"How long counts, forecasts and logs are kept; 0: for ever."`
+	Whole     time.Duration `name:"ledger-whole" env:"SURGECAST_LEDGER_WHOLE" default:"840h" help:"How long every minute's forecast is kept. Older ones are thinned to one in 15 minutes and whatever happened; 0: never. At least 192h."`
 	GapAfter  time.Duration `env:"SURGECAST_GAP_AFTER" default:"10m" help:"A feed whose last complete minute is older is told as source.gap; 0: never. At least 5m."`
 	Public    string        `name:"public-url" env:"SURGECAST_PUBLIC_URL" placeholder:"URL" help:"Where people reach the dashboard (https://surge.example.com): messages to Slack, PagerDuty and Alertmanager then carry links."`
 	ForceKeys bool          `name:"require-key" env:"SURGECAST_REQUIRE_KEY" help:"Ask for a key on loopback too."`
@@ -53,6 +54,9 @@ func (c *serveCmd) Run(ctx context.Context, g *Global) error {
 		if !slices.Contains([]string{"api", "ingest", "engine", "notify"}, r) {
 			return usage("--roles %s: there is api, ingest, engine and notify", r)
 		}
+	}
+	if c.Whole != 0 && c.Whole < 8*24*time.Hour { // modes are judged by a week
+		return usage("--ledger-whole %s: use 192h or more, or 0 to thin nothing", c.Whole)
 	}
 	if c.GapAfter != 0 && c.GapAfter < 5*time.Minute {
 		return usage("--gap-after %s: use 5m or more (feeds close their minutes up to 3 minutes late), or 0 for never", c.GapAfter)
@@ -120,7 +124,7 @@ func (c *serveCmd) serve(ctx context.Context, g *Global, db *database, l, ml net
 	grp, ctx := errgroup.WithContext(ctx)
 	if slices.Contains(c.Roles, "engine") {
 		grp.Go(func() error { return a.engine.Run(ctx) })
-		grp.Go(func() error { return a.upkeep(ctx, c.Retention) })
+		grp.Go(func() error { return a.upkeep(ctx, c.Retention, c.Whole) })
 		grp.Go(func() error { return a.trust(ctx) })
 		if c.GapAfter > 0 {
 			w := engine.GapWatch{Store: db.Store, Clock: a.clock, Logger: g.log, Holder: a.holder, After: c.GapAfter, Every: pace.sweep}

@@ -116,7 +116,7 @@ export function review(kind, simulated = false) {
       ? [rule("this service", 37, 0, 0, 15.2, 7.6), rule("reactive", 0, 34, 18200, 10.1, 369), rule("last day", null, 47, 24100, 12, 488), rule("=static 99.9 %", null, 47, 24100, 12, 488)]
       : [rule("this service", kind === "missed" ? 0 : null, kind === "missed" ? 21 : 0, kind === "missed" ? 5230 : 0, 11, null), rule("reactive", null, 24, 6100, 9.8, null)],
     missing_minutes: kind === "good" ? 14 : 0,
-    receipt: { model_versions: ["2026.9"], first_id: "fct_0", last_id: `fct_${said.length - 1}`, last_hash: "9cdf22c49d67c83db2e159548c91817a1f8c1ca5f709e426754ba76d71c3a054", broken: 0 },
+    receipt: { model_versions: ["2026.9"], seal_versions: [2], first_id: "fct_0", last_id: `fct_${said.length - 1}`, last_hash: "9cdf22c49d67c83db2e159548c91817a1f8c1ca5f709e426754ba76d71c3a054", broken: 0 },
   };
 }
 

@@ -184,7 +184,7 @@ for (const kind of ["good", "missed", "false"]) {
         assert.ok(story[i][1].includes(`${percent(t.probability)} %. ${t.headline}`) && story[i][1].includes(t.sentence), story[i][1]);
       }
       const receipt = await page.locator(".receipt dl").evaluate((dl) => Object.fromEntries([...dl.querySelectorAll("dt")].map((dt) => [dt.innerText, dt.nextElementSibling.innerText.replaceAll("\n", "")])));
-      assert.deepEqual(receipt, { "first forecast": r.receipt.first_id, "last forecast": r.receipt.last_id, "its hash": r.receipt.last_hash, model: r.receipt.model_versions.join(", "), surge: r.surge.id });
+      assert.deepEqual(receipt, { "first forecast": r.receipt.first_id, "last forecast": r.receipt.last_id, "its hash": r.receipt.last_hash, model: r.receipt.model_versions.join(", "), seal: r.receipt.seal_versions.map((v) => `version ${v}`).join(", "), surge: r.surge.id });
       const left = (await page.locator("main").innerText()).match(/(\d+) minutes without data/)?.[1] ?? "0";
       assert.equal(left, String(r.missing_minutes));
     }));

@@ -211,12 +211,13 @@ export class ReviewPage implements Page {
     const r = d.receipt;
     patch(this.receipt, r, () => [
       h("h2", { id: "receipt-h" }, "Receipt"),
-      h("p", {}, r.broken === 0 ? "Every forecast stands in the ledger as it was made, before the fact: 0 rows broken." : `${r.broken} rows of the ledger do not follow from the row before.`),
+      h("p", {}, r.broken === 0 ? "Every forecast stands in the ledger as it was made, before the fact: 0 rows broken." : `${r.broken} rows of the ledger were changed, or do not follow from the row before.`),
       facts([
         ["first forecast", r.first_id],
         ["last forecast", r.last_id],
         ["its hash", r.last_hash],
         ["model", (r.model_versions ?? []).join(", ")],
+        ["seal", (r.seal_versions ?? []).map((v) => `version ${v}`).join(", ")],
         ["surge", d.surge.id],
       ]),
     ]);

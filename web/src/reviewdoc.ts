@@ -34,6 +34,7 @@ export interface Rule {
 
 export interface Receipt {
   model_versions: string[] | null;
+  seal_versions: number[] | null;
   first_id: string;
   last_id: string;
   last_hash: string;
