@@ -21,3 +21,19 @@ func TestLimitsAreProblems(t *testing.T) {
 		}
 	}
 }
+
+// What a sender says twice, or makes a condition that is not kept, is refused and not quietly passed over.
+// Fails when: body does not look at the values of a parameter, or at If-Match.
+func TestNothingIsPassedOver(t *testing.T) {
+	ts := newTest(t, keyless)
+	ts.site(1, "nordlicht")
+	if a := ts.ask("GET", "/v1/sites?limit=1&limit=2", ""); a.status != 422 || a.json(t)["field"] != "limit" {
+		t.Errorf("limit twice: %d %s", a.status, a.body)
+	}
+	if a := ts.ask("PUT", "/v1/sites/nordlicht", `{"name":"x"}`, "If-Match", `"old"`); a.status != 412 || a.json(t)["code"] != codePrecondition || ts.store.sites[0].Name == "x" {
+		t.Errorf("If-Match: %d %s", a.status, a.body)
+	}
+	if a := ts.ask("PUT", "/v1/sites/nordlicht", `{"name":"x"}`, "If-Match", "*"); a.status != 200 {
+		t.Errorf("If-Match *: %d %s", a.status, a.body)
+	}
+}

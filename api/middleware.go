@@ -134,6 +134,20 @@ func (s *Server) body(c *gin.Context) {
 		s.refuse(c, noNUL("address"))
 		return
 	}
+	for name, values := range r.URL.Query() {
+		if len(values) > 1 && strings.HasPrefix(r.URL.Path, "/v1/") { // one of them would count, and nobody knows which
+			s.refuse(c, fieldProblem(name, codeInvalidValue, "this stands in the address more than once", "Send it once."))
+			return
+		}
+	}
+	if tag := r.Header.Get("If-Match"); tag != "" && tag != "*" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		// What can be changed carries no ETag, so no tag can be the current one (RFC 9110, 13.1.1). Going on would
+		// overwrite what the sender wanted to keep.
+		p := problem(http.StatusPreconditionFailed, codePrecondition, "what is changed here has no ETag, so none can match", "Leave If-Match out.")
+		p.Field = "If-Match"
+		s.refuse(c, p)
+		return
+	}
 	for _, name := range s.finite[r.Method+" "+c.FullPath()] {
 		if x, err := strconv.ParseFloat(r.URL.Query().Get(name), 64); err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
 			s.refuse(c, fieldProblem(name, codeBadType, "not a finite number", "Send a number, for example 2.5."))

@@ -73,6 +73,7 @@ const (
 	codeCapacityUnknown = "capacity_unknown"
 	codeKeyReused       = "idempotency_key_reused"
 	codeKeyInUse        = "idempotency_key_in_use"
+	codePrecondition    = "precondition_failed"
 	codeNotConfigured   = "not_configured"
 	codeLimit           = "limit_reached"
 	codeTooFast         = "rate_limited"
