@@ -8,12 +8,16 @@ import (
 // eventPrior is what an event brings before a site has seen one: visits a person reached, all in all, and
 // the standard deviation of its logarithm. The shape in time is the model's (model/eventshape.go).
 //
-// A "visit" is a request as the site counts them: a site that counts ten requests a page view has ten times
-// as many, which it learns with the first event of a kind. That, and how differently audiences answer, is why
-// the spreads are wide.
+// Traffic is counted in requests, and a visit makes several (requestsPerVisit). A site that counts page views has
+// fewer of them, one that counts every picture more; it learns its own with the first event of a kind. That, and how
+// differently audiences answer, is why the spreads are wide.
 type eventPrior struct {
 	visits, sd float64
 }
+
+// requestsPerVisit is how many requests a visit makes until a site's own events tell: what GET …/admission assumes too.
+// Judgement.
+const requestsPerVisit = 10
 
 // sizeSD is the spread of an event's size when nobody said how many people are told (MODEL 6.4:
 // A ~ LogNormal(log median of the kind, 0.8)).

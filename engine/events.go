@@ -97,7 +97,7 @@ func sameTold(a, b surgecast.Told) bool {
 func (t *track) toldOf(r surgecast.EventRevision) surgecast.Told {
 	out := surgecast.Told{EventID: r.EventID, Kind: r.Kind, Name: r.Name, StartsAt: r.StartsAt, EndsAt: r.EndsAt, LogSD: sizeSD}
 	if p := priorOf(t.site.Kind, r.Kind); r.Reach > 0 && t.key.segment == surgecast.TotalSegment {
-		out.Visits, out.LogSD = r.Reach*p.visits, p.sd
+		out.Visits, out.LogSD = r.Reach*p.visits*requestsPerVisit, p.sd
 	}
 	return out
 }

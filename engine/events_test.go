@@ -89,7 +89,7 @@ func twice[T any](t *testing.T, f func(t *testing.T, plan bool) T) (with, withou
 // and not before it is announced: until then every row equals that of a site that plans nothing.
 //
 // Fails when: planned answers from the revision's MadeAt instead of KnownAt; or sized leaves out usual; or the
-// prior of a shop's newsletter is changed.
+// prior of a shop's newsletter is changed, or a visit counts as one request.
 func TestAnnouncedEventRaisesTheForecast(t *testing.T) {
 	t.Parallel()
 	const known, announced, start = eventDays, eventDays + 20, eventDays + 100
@@ -99,7 +99,7 @@ func TestAnnouncedEventRaisesTheForecast(t *testing.T) {
 		p.steady(0, known, 400, nil)
 		if plan {
 			p.plan(known, surgecast.EventNewsletter, start, func(e *surgecast.PlannedEvent) {
-				e.ExpectedReach, e.AnnouncedAt = 6e6, minute(announced)
+				e.ExpectedReach, e.AnnouncedAt = 6e5, minute(announced)
 			})
 		}
 		for i := known - 1; i < announced+3; i++ {
@@ -117,7 +117,7 @@ func TestAnnouncedEventRaisesTheForecast(t *testing.T) {
 			same(t, found{Forecasts: []surgecast.SiteForecast{bare(b)}}, found{Forecasts: []surgecast.SiteForecast{bare(a)}})
 			continue
 		}
-		// 6 million people × .007 visits over 118 minutes at the peak's rate: 356 a minute beside the usual 400,
+		// 600,000 people × .007 visits of 10 requests over 118 minutes at the peak's rate: 356 a minute beside the usual 400,
 		// so 1 + .89 K. At 30 minutes K is .6 e^(−30/35) + .4 e^(−30/240) = .608: 1.54 times the usual.
 		lead := int(minute(start + 30).Sub(a.Origin).Minutes())
 		if ratio := median(&a, lead) / median(&b, lead); ratio < 1.46 || ratio > 1.62 {
@@ -198,8 +198,8 @@ func TestActualSizeTakesOver(t *testing.T) {
 			p := newPlace(t, roomy)
 			e := p.engine(nil)
 			p.steady(0, known, 400, nil)
-			// ∫K = 90 minutes: reach × .02 visits = expected × 400 × 90
-			p.plan(known-1, surgecast.EventAnnouncement, start, reach(c.expected*400*90/.02))
+			// ∫K = 90 minutes: reach × .02 visits of 10 requests = expected × 400 × 90
+			p.plan(known-1, surgecast.EventAnnouncement, start, reach(c.expected*400*90/(.02*10)))
 			var f surgecast.SiteForecast
 			for i := known - 1; i <= start+15; i++ {
 				if i >= known {
