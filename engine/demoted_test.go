@@ -14,7 +14,7 @@ import (
 // floor's pace (at most a tenth in 5 minutes), as after a person's click; receivers are told the mode once, in the
 // ledger's words, under a sequence that rises.
 //
-// Fails when: byMode hands nothing back outside mode act, or next does not tell that the mode has turned.
+// Fails when: byMode hands nothing back outside mode act.
 func TestADemotionHandsBackSlowlyAndIsTold(t *testing.T) {
 	t.Parallel()
 	const change, why = 180, "Its forecasts were too low."
@@ -66,5 +66,30 @@ func TestADemotionHandsBackSlowlyAndIsTold(t *testing.T) {
 	}
 	if turned != 1 {
 		t.Errorf("of %d messages %d tell that it stopped acting, want 1", len(bodies), turned)
+	}
+}
+
+// A change of mode is told once although no number changes with it; the first mode a site is seen in is no change.
+//
+// Fails when: next does not tell that the mode has turned, or forgets the mode it has told.
+func TestAChangeOfModeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	rec := surgecast.Recommendation{Units: 2, WouldBeUnits: 2, Sequence: 4}
+	w := told{Units: 2, WouldBe: 2, Sequence: 4, At: t0}
+	for i, c := range []struct {
+		mode surgecast.Mode
+		tell bool
+	}{
+		{surgecast.ModeAct, false},
+		{surgecast.ModeAdvise, true},
+		{surgecast.ModeAdvise, false},
+		{surgecast.ModeAct, true},
+		{surgecast.ModeAct, false},
+	} {
+		after, tell := w.next(rec, c.mode, minute(i), false)
+		if tell != c.tell || tell && after.Sequence <= w.Sequence {
+			t.Errorf("minute %d, mode %s: told %t under %d after %d, want %t", i, c.mode, tell, after.Sequence, w.Sequence, c.tell)
+		}
+		w = after
 	}
 }
