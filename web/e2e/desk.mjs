@@ -252,8 +252,10 @@ export function desk(options) {
     return null;
   };
 
-  // marked puts what people said into the worklist, as the API does.
+  // marked puts what people said into the worklist, or into the risk of a site, as the API does.
   state.marked = (doc) => {
+    const own = state.marks[doc.surge?.id];
+    if (own) Object.assign(doc.surge, { taken_by: own.by ?? "", taken_note: own.note ?? "", muted_until: own.muted ?? null });
     for (const s of doc.items ?? []) {
       const mark = state.marks[s.status?.surge_id];
       if (mark?.by) Object.assign(s.status, { taken_by: mark.by, taken_note: mark.note });

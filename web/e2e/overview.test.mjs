@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { axe, bareTimes, closeBrowser, open, openDetails, overflow } from "./page.mjs";
+import { axe, bareTimes, closeBrowser, open, openDetails, overflow, quiet } from "./page.mjs";
 
 after(closeBrowser);
 
@@ -175,6 +175,9 @@ test("on the Site page too", () =>
     await page.getByRole("dialog").getByRole("button", { name: "I have it" }).click();
     await page.getByRole("button", { name: "Taken by Ana" }).waitFor();
     assert.equal(Object.values(server.served.desk.marks)[0].by, "Ana");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await quiet(page); // and the news that follow say so too
+    assert.ok(await page.getByRole("button", { name: "Taken by Ana" }).isVisible());
     await axe(page);
   }));
 

@@ -89,7 +89,8 @@ export async function serve(state, options = {}) {
       const n = (k) => Number(url.searchParams.get(k) ?? 60);
       if (!m[2]) return answer("site", fixtures.site(served.state));
       if (m[2] === "forecast") return answer("forecast", fixtures.forecast(served.state, n("horizon"), n("history")));
-      return answer(m[2], fixtures[m[2]](served.state));
+      const body = fixtures[m[2]](served.state);
+      return answer(m[2], served.desk ? served.desk.marked(body) : body);
     }
     if (url.pathname.startsWith("/v1/surges/")) return answer("surge", fixtures.surge(served.state));
     if (url.pathname === "/openapi.json") return json(200, { openapi: "3.1.0", info: { title: "Surgecast", version: "0" }, paths: { "/v1/sites": { get: { summary: "Sites", responses: { 200: { description: "ok" } } } } } });
