@@ -12,7 +12,6 @@
 //   - it is a number an autoscaler acts on: a rise within its 10 % tolerance is widened past it;
 //   - while a site is not in mode act, the answer is min_units and the rest stands in WouldBeUnits.
 //
-// It also holds what tells a site's capacity from measurements: the scalability law fitted to load
-// tests (USL) and the waiting probabilities of a service group (Erlang). It has no clock, no names,
-// no storage: everything arrives as an argument.
+// It also holds what tells a site's capacity from measurements, the scalability law fitted to load
+// tests (USL). It has no clock, no names, no storage: everything arrives as an argument.
 package capacity
