@@ -246,6 +246,25 @@ func TestWhatCannotBeThinnedStays(t *testing.T) {
 	must[store.Audit](t)(w.audit(t, "total"))
 }
 
+// A chain that began off the quarter hour keeps its first row: a walk begins with a row, and goes by links from there.
+// Fails when: keptSQL leaves out prev_hash.
+func TestFirstRowOfAChainStays(t *testing.T) {
+	s, _ := open(t)
+	site := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(1, "shop")))
+	sw := surgecast.Sweep{At: minute(0), Leases: []surgecast.Lease{lease(t, s, "engine/00")}}
+	for _, m := range []int{7, 8, 9, 10, 3 * 1440} {
+		f := aForecast(site.ID, "total", minute(m), 0)
+		f.State = surgecast.StateCalm
+		sw.Forecasts = append(sw.Forecasts, f)
+	}
+	ok(t, s.SaveSweep(t.Context(), sw))
+	must[store.Thinned](t)(s.ThinLedger(t.Context(), minute(1440), minute(3*1440)))
+	a := must[store.Audit](t)(s.AuditLedger(t.Context(), site.ID, "total", t0, t0.AddDate(0, 0, 9)))
+	if a.Rows != 2 || a.Thinned != 3 || !a.First.Equal(minute(7)) {
+		t.Errorf("%d rows from %s, %d thinned; want 2 from %s, 3: every row that went is accounted for", a.Rows, a.First, a.Thinned, minute(7))
+	}
+}
+
 // Cut off in the middle, thinning leaves everything as it was; the next call does all of it.
 // Fails when: ThinLedger writes links outside of the transaction that swaps the day.
 func TestThinningCutOffLeavesAllOrNothing(t *testing.T) {

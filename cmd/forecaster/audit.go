@@ -33,7 +33,7 @@ func (c *siteAuditCmd) Run(ctx context.Context, g *Global) error {
 	return withStore(ctx, g, func(db *database) error {
 		site, err := db.SiteBySlug(ctx, surgecast.DefaultAccount, c.Slug)
 		if err != nil {
-			return err
+			return unknownSite(c.Slug, err)
 		}
 		segments, err := db.LedgerSegments(ctx, site.ID)
 		if err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,11 +21,17 @@ import (
 // broken), or every in scores.go answers accuracyEvery.
 func TestThinnedLedgerIsReadAsTheWhole(t *testing.T) {
 	ctx := t.Context()
-	db := &database{Store: store.New(storetest.New(t))}
+	url := storetest.URL(t)
+	s, err := store.Open(ctx, url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	db := &database{Store: s}
 	start := time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)
 	site := surgecast.Site{AccountID: surgecast.DefaultAccount, Slug: "shop", Capacity: surgecast.CapacityProfile{Units: 6, RPMPerUnit: 200}, CreatedAt: start}
 	site.Default()
-	site, err := db.CreateSite(ctx, site)
+	site, err = db.CreateSite(ctx, site)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -105,4 +113,14 @@ func TestThinnedLedgerIsReadAsTheWhole(t *testing.T) {
 	if diff := cmp.Diff(sent(record), sent(again)); diff != "" {
 		t.Errorf("the record (-whole +thinned):\n%s", diff)
 	}
+
+	// The verb says it, and finds what was done to it.
+	audit := []string{"site", "audit", "shop", "--database-url", url, "--state-dir", filepath.Join(place(t), "s")}
+	want(t, 0, []string{fmt.Sprintf("%d thinned out between them", done.Removed), fmt.Sprintf("seal version 2 (%d)", minutes-int(done.Removed)), "every row fits; last hash "}, audit...)
+	for _, sql := range []string{`ALTER TABLE site_forecast DISABLE TRIGGER USER`, `UPDATE site_forecast SET risk[1] = .9 WHERE origin = '2026-03-09T09:30Z'`} {
+		if _, err := s.Pool().Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, 1, []string{"the row at 2026-03-09T09:30:00Z was changed"}, audit...)
 }
