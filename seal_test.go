@@ -161,10 +161,17 @@ func TestWhatThinningMaySpare(t *testing.T) {
 		state  surgecast.State
 		want   bool
 	}{
-		{7, surgecast.StateCalm, true}, {7, surgecast.StateLearning, true}, {7, surgecast.StateCannotTell, true},
-		{15, surgecast.StateCalm, false}, {0, surgecast.StateCannotTell, false},
-		{7, surgecast.StateWatch, false}, {7, surgecast.StateAlert, false}, {7, surgecast.StateOver, false},
-		{7, surgecast.StateRecovery, false}, {7, surgecast.StateFailing, false}, {7, "new", false},
+		{7, surgecast.StateCalm, true},
+		{7, surgecast.StateLearning, true},
+		{7, surgecast.StateCannotTell, true},
+		{15, surgecast.StateCalm, false},
+		{0, surgecast.StateCannotTell, false},
+		{7, surgecast.StateWatch, false},
+		{7, surgecast.StateAlert, false},
+		{7, surgecast.StateOver, false},
+		{7, surgecast.StateRecovery, false},
+		{7, surgecast.StateFailing, false},
+		{7, "new", false},
 	} {
 		l := surgecast.Link{Origin: sealedAt.Truncate(time.Hour).Add(time.Duration(c.minute) * time.Minute), State: c.state}
 		if got := l.Spare(); got != c.want {

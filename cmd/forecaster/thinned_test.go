@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 // accuracy weighs every hour the same, whatever happened in it and however old it is.
 //
 // Fails when: keptSQL in store leaves out the hour around a surge (the review then has holes, and calls the chain
-// broken), or every in scores.go answers accuracyEvery.
+// broken), every in scores.go answers accuracyEvery, or upkeep no longer calls ThinLedger.
 func TestThinnedLedgerIsReadAsTheWhole(t *testing.T) {
 	ctx := t.Context()
 	url := storetest.URL(t)
@@ -85,10 +87,20 @@ func TestThinnedLedgerIsReadAsTheWhole(t *testing.T) {
 		t.Fatalf("before: one origin in %d minutes, %d of them, %d broken; want 5, %d, 0", whole.EveryMinutes, whole.Forecasts, before.Receipt.Broken, minutes/5+1)
 	}
 
-	done, err := db.ThinLedger(ctx, at(1440), now)
-	must(err)
-	if done.Days != 1 || done.Removed < 1000 {
-		t.Fatalf("ThinLedger = %+v, want one day and most of its rows", done)
+	// Upkeep, a day after the first: it thins that one and no other.
+	turn, stop := context.WithCancel(ctx)
+	kept := make(chan error, 1)
+	go func() {
+		kept <- (&app{g: &Global{log: slog.New(slog.DiscardHandler)}, db: db, clock: func() time.Time { return now }}).upkeep(turn, 0, 24*time.Hour)
+	}()
+	var removed int64
+	for s.Pool().QueryRow(ctx, `SELECT removed FROM ledger_thinned_day WHERE day = $1`, start).Scan(&removed) != nil {
+		time.Sleep(5 * time.Millisecond) // ends with the test's time
+	}
+	stop()
+	must(<-kept)
+	if removed < 1000 {
+		t.Fatalf("upkeep took %d rows out of the first day, want most of them", removed)
 	}
 	after, err := r.Review(ctx, site, surge, nil, now)
 	must(err)
@@ -116,7 +128,7 @@ func TestThinnedLedgerIsReadAsTheWhole(t *testing.T) {
 
 	// The verb says it, and finds what was done to it.
 	audit := []string{"site", "audit", "shop", "--database-url", url, "--state-dir", filepath.Join(place(t), "s")}
-	want(t, 0, []string{fmt.Sprintf("%d thinned out between them", done.Removed), fmt.Sprintf("seal version 2 (%d)", minutes-int(done.Removed)), "every row fits; last hash "}, audit...)
+	want(t, 0, []string{fmt.Sprintf("%d thinned out between them", removed), fmt.Sprintf("seal version 2 (%d)", minutes-int(removed)), "every row fits; last hash "}, audit...)
 	for _, sql := range []string{`ALTER TABLE site_forecast DISABLE TRIGGER USER`, `UPDATE site_forecast SET risk[1] = .9 WHERE origin = '2026-03-09T09:30Z'`} {
 		if _, err := s.Pool().Exec(ctx, sql); err != nil {
 			t.Fatal(err)
