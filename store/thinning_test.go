@@ -295,6 +295,9 @@ func TestThinningCutOffLeavesAllOrNothing(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("ThinLedger whose connection was cut = nil, want its error")
 	}
+	for ask[int64](t, w.pool, `SELECT count(*) FROM pg_stat_activity WHERE pid = $1`, pid) > 0 {
+		time.Sleep(5 * time.Millisecond) // its locks go with it
+	}
 	if diff := cmp.Diff(before, w.origins(t, "total")); diff != "" {
 		t.Errorf("rows after the cut (-before +after):\n%s", diff)
 	}
