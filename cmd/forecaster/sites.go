@@ -15,7 +15,6 @@ type siteCmd struct {
 	List   siteListCmd   `cmd:"" help:"List the sites."`
 	Show   siteShowCmd   `cmd:"" help:"Show one site."`
 	Audit  siteAuditCmd  `cmd:"" help:"Check that the ledger of a site is as it was written: seals, chain, what was thinned out."`
-	Audit  siteAuditCmd  `cmd:"" help:"Check that the ledger of a site is as it was written: seals, chain, what was thinned out."`
 	Remove siteRemoveCmd `cmd:"" aliases:"delete" help:"Remove a site: says what goes and asks. Its minutes and its ledger stay until retention drops them."`
 }
 
