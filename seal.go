@@ -145,7 +145,7 @@ func (s *sealer) recommendation(r *Recommendation) {
 }
 
 func (s *sealer) verdict(v *Verdict) {
-	s.texts([]string{string(v.State), v.Headline, v.Sentence, v.Word, v.ShownPercent, v.Overview, v.Visitors})
+	s.texts([]string{string(v.State), v.Headline, v.Sentence, v.Word, v.ShownPercent, v.Overview, v.Visitors, v.Was})
 	s.number(v.ShownValue)
 	s.known(v.Caveats != nil).texts(v.Caveats)
 	s.whole(int64(v.Horizon))
@@ -250,8 +250,7 @@ func (s *sealer) texts(ts []string) {
 	}
 }
 
-// verdictV1 is what version 1 seals of a verdict, as JSON. A field that Verdict gets later must not be among it: the
-// conversion below then no longer compiles, and has to name the fields.
+// verdictV1 is what version 1 seals of a verdict, as JSON: Verdict as it was then.
 type verdictV1 struct {
 	State        State    `json:"state"`
 	Headline     string   `json:"headline"`
@@ -296,7 +295,11 @@ func (f *SiteForecast) sumV1() []byte {
 		num(float64(f.ActBy.Unix()))
 	}
 	str(string(f.State))
-	v, err := json.Marshal(verdictV1(f.Verdict))
+	said := &f.Verdict
+	v, err := json.Marshal(verdictV1{
+		said.State, said.Headline, said.Sentence, said.Word, said.ShownPercent, said.ShownValue, said.Overview, said.Visitors,
+		said.Caveats, said.Horizon, said.Simulated,
+	})
 	if err != nil { // strings and numbers only: cannot fail
 		panic(err)
 	}
