@@ -141,6 +141,7 @@ type Verdict struct {
 	ShownValue   float64  `json:"shown_value"`   // the rounded value, 0..100; kept for hysteresis
 	Overview     string   `json:"overview"`      // cell of the worklist
 	Visitors     string   `json:"visitors"`      // what the public status page says
+	Was          string   `json:"was,omitempty"` // "Was 35 % at 13:50.", where the chance has moved since
 	Caveats      []string `json:"caveats"`
 	Horizon      int      `json:"horizon_minutes"`
 	Simulated    bool     `json:"simulated"`

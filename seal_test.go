@@ -32,7 +32,7 @@ func sealed() surgecast.SiteForecast {
 		State: surgecast.StateWatch, Degraded: []string{"mentions"},
 		Verdict: surgecast.Verdict{
 			State: surgecast.StateWatch, Headline: "Watch", Sentence: "A chance.", Word: "even", ShownPercent: "40 %", ShownValue: 40, Overview: "o",
-			Visitors: "v", Caveats: []string{"young"}, Horizon: 360, Simulated: true,
+			Visitors: "v", Was: "w", Caveats: []string{"young"}, Horizon: 360, Simulated: true,
 		},
 		Drivers: []surgecast.Driver{{Name: "posts", Share: .1, Low: .2, High: .3, DoublingMinutes: 32, Decay: "viral"}},
 		Fed: []surgecast.Fed{{Minute: at, Value: 33, Bound: true, Signals: []float64{34}, Plan: []surgecast.Told{
