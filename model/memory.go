@@ -8,6 +8,14 @@ import "math"
 //
 // A sum of exponentials stands in for the power-law memory of attention (SEISMIC's kernel needs about
 // six). In a missing step each memory drifts towards the next slower one, as its mean would.
+//
+// A lower bound r below what a memory holds teaches nothing: the truth may lie anywhere above it (Tobin 1958). So it is
+// a missing step for that memory, but for what it does say, that the truth is not below r:
+//
+//	s_k += w g_k (max(s_{k+1}, r) − s_k),    w = untold(s_k − r)
+//
+// b and what is slower hold. If all held, a site that is still overloaded when its visitors have gone would be forecast
+// at its peak.
 type memory struct {
 	tau  []float64
 	s    []float64
@@ -48,12 +56,22 @@ func (m *memory) learn(r float64, bound bool, damp float64) {
 		if k >= m.damp {
 			g *= damp
 		}
-		if e := r - m.s[k]; e > 0 || !bound {
-			m.s[k] += g * e
+		to := r
+		if bound && r < m.s[k] {
+			if k >= m.base {
+				continue
+			}
+			g *= untold(m.s[k] - r)
+			to = max(m.s[k+1], r)
 		}
+		m.s[k] += g * (to - m.s[k])
 	}
 	m.n++
 }
+
+// untold is how little a lower bound so far (in log counts) below an expected value says for it: up to a tenth they
+// agree, the rest was turned away uncounted; at half as much again and more something else must be the matter.
+func untold(gap float64) float64 { return min(max(gap-.1, 0)/.4, 1) }
 
 func (m *memory) miss() {
 	for k := range len(m.tau) - 1 {

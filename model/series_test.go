@@ -351,6 +351,46 @@ func TestSaturatedMinutesTeachOnlyUpwards(t *testing.T) {
 	}
 }
 
+// A site stays overloaded while its visitors go: every minute of the way down is a lower bound. Memories of up to an
+// hour let go of a peak that the bounds leave far above them, never below the bound; one that agrees with them changes
+// nothing, and neither the level of the day nor slower ones fall.
+//
+// Fails when memory.learn keeps s_k at any bound below it, goes to s_{k+1} whatever the bound, drops untold, or forgets
+// k ≥ base.
+func TestMemoriesLetGoOfAnOverload(t *testing.T) {
+	after := func(s []float64, bound float64, minutes int) []float64 {
+		m := newMemory(60)
+		m.n = 5000
+		copy(m.s, s)
+		for range minutes {
+			m.learn(bound, true, 1)
+		}
+		return m.s
+	}
+	peak := []float64{2.1, 2.1, 2.1, 1.9, 1.2, .4, .2, .1}
+	for k, v := range after(peak, 2.02, 60)[:3] {
+		if v != peak[k] {
+			t.Errorf("memory %d moved from %.3f to %.3f by a bound that agrees with it", k, peak[k], v)
+		}
+	}
+	for k, v := range after(peak, .9, 90) {
+		switch {
+		case k < 3 && v > (peak[k]+.9)/2:
+			t.Errorf("memory %d still says %.3f after 90 minutes at a bound of .9; the peak was %.3f", k, v, peak[k])
+		case k < 3 && v < .9:
+			t.Errorf("memory %d fell to %.3f, below a bound of .9", k, v)
+		}
+	}
+	if v := after([]float64{2, .2, .2, .2, .2, .2, .2, .2}, 1.2, 1)[0]; v < 1.2 {
+		t.Errorf("what one minute said fell to %.3f, below a bound of 1.2", v)
+	}
+	for k, v := range after(peak, -.9, 90)[6:] {
+		if v != peak[6+k] {
+			t.Errorf("memory %d fell from %.3f to %.3f by lower bounds", 6+k, peak[6+k], v)
+		}
+	}
+}
+
 // A surge must not become next week's normal: damped, the profile at the hour of a surge moves a tenth
 // of what it moves otherwise.
 //
