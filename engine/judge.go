@@ -22,6 +22,7 @@ type judge struct {
 	Trail     capacity.Trail              `json:"trail"`
 	Passed    time.Time                   `json:"passed"` // the act-by that has passed, where it first did; zero: none
 	Told      told                        `json:"told"`   // to receivers of recommendation.changed
+	Said      []risk.Said                 `json:"said"`   // the chances shown in the last hour
 }
 
 // busy reports whether the last row's state is one in which the model must not take what it sees for
@@ -78,6 +79,7 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	risk.Conclude(facts)
 	v := f.Verdict
 	t.run.Verdict = &v
+	j.Said = risk.Remember(j.Said, v, now)
 
 	e.follow(t, &f, was, tr, now, o)
 	if whole {
@@ -228,7 +230,7 @@ func (t *track) days() float64 {
 func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
 	j := &t.run.Judge
 	fa := risk.Facts{
-		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict,
+		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict, Said: j.Said,
 		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, WatchUntil: j.Load.WatchUntil(), KeptUnits: f.Recommendation.Units,
 	}
 	if t.key.segment == surgecast.TotalSegment {
@@ -458,6 +460,7 @@ func (e *Engine) silence(t *track, now time.Time, o *outcome) {
 		kept = *t.run.Last
 	}
 	v := risk.Say(risk.Facts{Site: t.site, Now: now, LastMinute: t.run.Origin, DaysOfHistory: t.days(), LastVerdict: was.State, Surge: j.LoadSurge, KeptUnits: kept.Units, KeptUntil: kept.ValidUntil})
+	j.Said = risk.Remember(j.Said, v, now)
 	if tr != nil && j.LoadSurge != nil {
 		s := j.LoadSurge
 		s.State = m.State

@@ -19,6 +19,7 @@ type Facts struct {
 	LastMinute    time.Time          // last complete minute of the site's traffic
 	DaysOfHistory float64            // of the site's own traffic
 	Previous      *surgecast.Verdict // the verdict before: the shown percentage moves only when it must
+	Said          []Said             // what earlier verdicts showed (Remember)
 
 	// Over capacity and recovery. Zero times are left out or taken from Surge and Forecast.
 	OverSince   time.Time // demand first passed capacity

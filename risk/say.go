@@ -49,6 +49,7 @@ func Say(f Facts) surgecast.Verdict {
 		s.calm()
 	}
 	if !noData && !stale {
+		s.v.Was = s.was()
 		s.caveats()
 	}
 	if f.Site.Simulated {

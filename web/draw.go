@@ -91,6 +91,7 @@ type verdict struct {
 	ShownPercent   string   `json:"shown_percent"`
 	ShownValue     float64  `json:"shown_value"`
 	Overview       string   `json:"overview"`
+	Was            string   `json:"was"`
 	Caveats        []string `json:"caveats"`
 	HorizonMinutes int      `json:"horizon_minutes"`
 	Simulated      bool     `json:"simulated"`

@@ -32,7 +32,7 @@ func TestDrawnForBrowser(t *testing.T) {
 const (
 	riskJSON = `{"site":"nordlicht","name":"Nordlicht <Tickets>","simulated":true,"now":"2026-09-24T12:20:00Z","state":"alert",
 		"verdict":{"state":"alert","headline":"Add 7 units by 14:41.","sentence":"About even chance (60 %) that traffic passes 1,200 requests a minute by 15:20.",
-			"shown_percent":"60 %","shown_value":60,"overview":"Add 7 units","caveats":["Simulated <b>traffic</b>."],"horizon_minutes":60,"simulated":true},
+			"shown_percent":"60 %","shown_value":60,"overview":"Add 7 units","was":"Was 35 % at 13:50.","caveats":["Simulated <b>traffic</b>."],"horizon_minutes":60,"simulated":true},
 		"capacity_rpm":1200,"risk":[{"horizon_minutes":60,"probability":0.6},{"horizon_minutes":360,"probability":null}],"act_by":"2026-09-24T12:41:37Z",
 		"peak_dots_rpm":[700,900,1200,1500,1900],"breach_dots_minutes":[20,30,40,null,null],
 		"origin":"2026-09-24T12:19:00Z","issued_at":"2026-09-24T12:20:00Z","valid_until":"2026-09-24T12:35:00Z","stale":false,"forecast_id":"fct_1"}`
@@ -73,6 +73,7 @@ func TestSiteShowsTheDocuments(t *testing.T) {
 	mustContain(t, page,
 		`Add 7 units by <time>14:41</time>.`,
 		`About even chance (60 %) that traffic passes 1,200 requests a minute by <time>15:20</time>.`,
+		`<p class="note">Was 35 % at <time>13:50</time>.</p>`,
 		"Nordlicht &lt;Tickets&gt;", "Simulated &lt;b&gt;traffic&lt;/b&gt;.", // whatever the API says is text
 		"3 of 20 equally likely peaks over capacity until", // three of the breaches came, one level lies on the capacity itself
 		"capacity 1,200 (6 units)", "act by 14:41", "no data 13:45–13:50", "peak until 15:20", "CEST",

@@ -37,7 +37,7 @@ export const states = {
     state: "alert", percent: 60, word: "about even chance", horizon: 60, level: 640, ahead: 1180, spread: 0.33, actBy: berlin("14:41"), surge: berlin("13:52"), alert: berlin("14:12"),
     headline: "Add 7 units by 14:41.",
     sentence: "About even chance (60 %) that traffic passes 1,200 requests a minute by 15:20, most likely around 15:05: 12 in 20 situations like this one. 13 units would carry 19 in 20. Acting costs about €6; waiting risks about €540.",
-    overview: "Add 7 units", units: 13,
+    was: "Was 35 % at 13:50.", overview: "Add 7 units", units: 13,
   },
   past: {
     state: "alert", percent: 60, word: "about even chance", horizon: 60, level: 860, ahead: 1300, spread: 0.3, actBy: berlin("14:11"), late: 540, surge: berlin("13:42"), alert: berlin("13:58"),
@@ -114,7 +114,7 @@ export function site(name, slug = "nordlicht") {
 function verdict(name) {
   const s = states[name];
   return {
-    state: s.state, headline: s.headline, sentence: s.sentence, word: s.word, shown_percent: s.percent > 0 ? `${s.percent} %` : "",
+    state: s.state, headline: s.headline, sentence: s.sentence, ...(s.was ? { was: s.was } : {}), word: s.word, shown_percent: s.percent > 0 ? `${s.percent} %` : "",
     shown_value: s.percent, overview: s.overview, visitors: "Working normally.", caveats: null, horizon_minutes: s.horizon, simulated: s.simulated === true,
   };
 }

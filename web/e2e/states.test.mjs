@@ -19,6 +19,7 @@ for (const [name, s] of Object.entries(states)) {
       assert.equal(await page.locator("h1").innerText(), "Nordlicht Tickets");
       assert.equal(await page.locator("#headline").innerText(), s.headline);
       assert.equal(await page.locator("#sentence").innerText(), s.sentence);
+      assert.deepEqual(await page.locator("#sentence + .note:visible").allInnerTexts(), s.was ? [s.was] : []);
       assert.equal(await page.locator("figcaption .sr").textContent(), s.sentence);
       assert.ok((await page.locator(".chips .badge").innerText()).endsWith(words[name]), "the state is a word");
       assert.equal((await page.title()).startsWith("[simulated]"), s.simulated === true);

@@ -19,6 +19,7 @@ export interface Verdict {
   shown_percent: string;
   shown_value: number | null;
   overview: string;
+  was?: string; // "Was 35 % at 13:50."
   caveats: string[] | null;
   horizon_minutes: number;
   simulated: boolean;

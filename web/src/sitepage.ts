@@ -49,6 +49,7 @@ export class SitePage implements Page {
   private readonly headline = h("h2", { id: "headline" });
   private readonly countdown = h("p", { class: "countdown" });
   private readonly sentence = h("p", { class: "sentence", id: "sentence" });
+  private readonly was = h("p", { class: "note", hidden: true });
   private readonly caveats = h("ul", { class: "caveats" });
   private readonly ended = h("p", { class: "ended", hidden: true });
   private readonly next = h("p", { class: "next", hidden: true });
@@ -77,7 +78,7 @@ export class SitePage implements Page {
     this.engineers = new Engineers(this.base);
     const range = new URLSearchParams(location.search).get("range");
     if (isWindow(range)) this.window = range;
-    this.card.append(h("div", { class: "top" }, this.headline, this.countdown), this.sentence, this.caveats, this.ended, this.next, this.why);
+    this.card.append(h("div", { class: "top" }, this.headline, this.countdown), this.sentence, this.was, this.caveats, this.ended, this.next, this.why);
     const pair = h("div", { class: "pair" }, this.drivers, this.advice);
     this.parts = h(
       "div",
@@ -168,6 +169,8 @@ export class SitePage implements Page {
     this.card.className = `card verdict ${look(state).tone}${risk.stale ? " stale" : ""}`;
     patch(this.headline, v.headline, () => withTimes(v.headline));
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
+    this.was.hidden = !v.was;
+    patch(this.was, v.was, () => withTimes(v.was ?? ""));
     // A caveat that already stands in the sentence is not said twice.
     const caveats = (v.caveats ?? []).filter((c) => !v.sentence.includes(c));
     patch(this.caveats, [caveats, zone === site.time_zone], () => [
