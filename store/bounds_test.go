@@ -38,41 +38,55 @@ func TestBounds(t *testing.T) {
 		fill string // up to two below the bound
 		add  func(account int64, n int) error
 	}{
-		{"sites", surgecast.MaxSites, `INSERT INTO site SELECT (jsonb_populate_record(s, jsonb_build_object('id', nextval(pg_get_serial_sequence('site', 'id')), 'slug', 'fill-' || i))).*
+		{
+			"sites", surgecast.MaxSites, `INSERT INTO site SELECT (jsonb_populate_record(s, jsonb_build_object('id', nextval(pg_get_serial_sequence('site', 'id')), 'slug', 'fill-' || i))).*
 			FROM site s, generate_series(1, $1::int - 3) i WHERE s.account_id = 1 AND s.slug = 'shop'`,
-			func(a int64, n int) error { _, err := s.CreateSite(ctx, aSite(a, fmt.Sprint("new-", n))); return err }},
-		{"topics", surgecast.MaxTopics, `INSERT INTO topic (account_id, slug, name, revision, simulated, created_at, updated_at)
+			func(a int64, n int) error { _, err := s.CreateSite(ctx, aSite(a, fmt.Sprint("new-", n))); return err },
+		},
+		{
+			"topics", surgecast.MaxTopics, `INSERT INTO topic (account_id, slug, name, revision, simulated, created_at, updated_at)
 			SELECT 1, 'fill-' || i, '', 1, false, now(), now() FROM generate_series(1, $1::int - 3) i`,
 			func(a int64, n int) error {
 				_, err := s.CreateTopic(ctx, aTopic(a, fmt.Sprint("new-", n), t0))
 				return err
-			}},
-		{"webhooks", surgecast.MaxWebhooks, `INSERT INTO webhook (id, account_id, url, format, types, sites, secrets, disabled_why, created_at)
+			},
+		},
+		{
+			"webhooks", surgecast.MaxWebhooks, `INSERT INTO webhook (id, account_id, url, format, types, sites, secrets, disabled_why, created_at)
 			SELECT 'whk_' || i, 1, 'https://example.com/', 'standard', '{}', '{}', '{}', '', now() FROM generate_series(1, $1::int - 2) i`,
 			func(a int64, _ int) error {
 				_, err := s.CreateWebhook(ctx, surgecast.Webhook{AccountID: a, URL: "https://example.com/"})
 				return err
-			}},
-		{"keys", surgecast.MaxKeys, `INSERT INTO api_key (id, account_id, name, prefix, sha256, scopes, sites, created_at)
+			},
+		},
+		{
+			"keys", surgecast.MaxKeys, `INSERT INTO api_key (id, account_id, name, prefix, sha256, scopes, sites, created_at)
 			SELECT 'key_' || i, 1, '', '', sha256(i::text::bytea), '{}', '{}', now() FROM generate_series(1, $1::int - 2) i`,
 			func(a int64, n int) error {
 				_, err := s.CreateKey(ctx, surgecast.Key{AccountID: a, Name: "k"}, [32]byte{1, byte(a), byte(n)})
 				return err
-			}},
-		{"senders", surgecast.MaxSenders, `INSERT INTO push_sender (id, account_id, name, source, sites, secrets, created_at)
+			},
+		},
+		{
+			"senders", surgecast.MaxSenders, `INSERT INTO push_sender (id, account_id, name, source, sites, secrets, created_at)
 			SELECT 'psh_' || i, 1, 'x', '', '{}', ARRAY['\x00'::bytea], now() FROM generate_series(1, $1::int - 2) i`,
 			func(a int64, _ int) error {
 				_, err := s.CreatePushSender(ctx, surgecast.PushSender{AccountID: a, Name: "x", Secrets: [][]byte{{0}}, CreatedAt: t0})
 				return err
-			}},
-		{"events", surgecast.MaxEvents, `INSERT INTO planned_event (id, account_id, site_id, kind, name, starts_at, announced_at, created_at, updated_at)
+			},
+		},
+		{
+			"events", surgecast.MaxEvents, `INSERT INTO planned_event (id, account_id, site_id, kind, name, starts_at, announced_at, created_at, updated_at)
 			SELECT 'evt_' || i, 1, (SELECT id FROM site WHERE account_id = 1 AND slug = 'shop'), 'sale', '', '1998-06-21', '1998-06-20', '1998-06-20', '1998-06-20' FROM generate_series(1, $1::int - 2) i`,
-			func(a int64, _ int) error { return event(siteOf[a]) }},
-		{"marks", surgecast.MaxMarks, `INSERT INTO surge_mark (surge_id, number, kind, set_by, note, at)
+			func(a int64, _ int) error { return event(siteOf[a]) },
+		},
+		{
+			"marks", surgecast.MaxMarks, `INSERT INTO surge_mark (surge_id, number, kind, set_by, note, at)
 			SELECT 'srg_1', i, 'note', 'Ana', 'x', now() FROM generate_series(1, $1::int - 2) i`,
 			func(a int64, _ int) error {
 				return s.AddSurgeMark(ctx, a, surgecast.SurgeMark{SurgeID: map[int64]string{1: "srg_1", other.ID: "srg_2"}[a], Kind: surgecast.MarkNote, By: "Ana", Note: "x", At: minute(1)})
-			}},
+			},
+		},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			change(t, pool, c.fill, c.most)
