@@ -2,6 +2,7 @@ package surgecast
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func (h SourceHealth) Sentence(now time.Time, old time.Duration) string {
 	case SourceLive:
 		switch {
 		case h.Warning != "":
-			return h.Warning
+			return ended(h.Warning, h.past(now))
 		case h.GapSeconds >= 60:
 			return "Counting. " + whole(h.GapSeconds/60, "minute") + " of the last 24 hours are missing." + h.past(now)
 		case h.LagSeconds >= 90:
@@ -94,6 +95,14 @@ func (h SourceHealth) past(now time.Time) string {
 		return ""
 	}
 	return " The past of " + whole(float64(h.PastTopics), "new topic") + " is being read; back to " + clockOf(h.PastReached, now) + " so far."
+}
+
+// ended is words with what is to follow them, if anything: a warning is no sentence by itself.
+func ended(words, next string) string {
+	if next == "" {
+		return words
+	}
+	return strings.TrimSuffix(words, ".") + "." + next
 }
 
 func whole(x float64, noun string) string {

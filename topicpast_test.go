@@ -8,7 +8,8 @@ import (
 	"surgecast"
 )
 
-// Fails when: clockOf leaves the day out, or a past that is read to its end is still spoken of.
+// Fails when: clockOf leaves the day out, a past that is read to its end is still spoken of, or a warning of one past hides
+// how far the others are.
 func TestAPastIsSpokenOfWhileItIsRead(t *testing.T) {
 	now := time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC)
 	p := surgecast.TopicPast{Since: now.Add(-110 * time.Minute), BackTo: now.Add(-36 * time.Hour)}
@@ -26,5 +27,13 @@ func TestAPastIsSpokenOfWhileItIsRead(t *testing.T) {
 	h := surgecast.SourceHealth{State: surgecast.SourceLive, UpdatedAt: now, PastTopics: 2, PastReached: now.Add(-time.Hour)}
 	if got := h.Sentence(now, time.Minute); got != "Counting. No gaps in the last 24 hours. The past of 2 new topics is being read; back to 13:00 UTC so far." {
 		t.Errorf("%q", got)
+	}
+	h.Warning = "the past of new topics (1) ends at 21 November 11:50 UTC: a minute before it had more mentions than fit into memory"
+	if got, want := h.Sentence(now, time.Minute), h.Warning+". The past of 2 new topics is being read; back to 13:00 UTC so far."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	h.PastTopics = 0
+	if got := h.Sentence(now, time.Minute); got != h.Warning {
+		t.Errorf("%q, want the warning alone", got)
 	}
 }
