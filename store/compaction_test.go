@@ -319,9 +319,30 @@ func TestRetentionForgetsLogs(t *testing.T) {
 	}
 }
 
+// A log of a year is forgotten in parts: no transaction holds more rows than forgetAtOnce, and nothing due stays.
+// Fails when: forgetDeliveriesSQL has no LIMIT; forgetDeliveries stops after its first part.
+func TestRetentionForgetsDeliveriesInParts(t *testing.T) {
+	s, pool := open(t)
+	ctx := t.Context()
+	hook := must[surgecast.Webhook](t)(s.CreateWebhook(ctx, surgecast.Webhook{AccountID: 1, URL: "https://example.com", CreatedAt: t0}))
+	change(t, pool, `INSERT INTO delivery (id, account_id, webhook_id, site_id, type, sequence, about, body, status, attempts, created_at, done_at)
+		SELECT 'dlv_' || i, 1, $1, 0, 'test', 0, '', '{}', 'delivered', 1, $2::timestamptz, $2::timestamptz + i * interval '1 s' FROM generate_series(1, 12004) i`, hook.ID, t0)
+	change(t, pool, `INSERT INTO delivery_attempt SELECT id, 1, done_at, 200, '', '', 1 FROM delivery`)
+	change(t, pool, `CREATE TABLE part (n bigint)`)
+	change(t, pool, `CREATE FUNCTION part() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO part SELECT count(*) FROM gone; RETURN NULL; END'`)
+	change(t, pool, `CREATE TRIGGER part AFTER DELETE ON delivery REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION part()`)
+	ok(t, s.DropPartitionsBefore(ctx, t0.AddDate(0, 0, 1))) // midnight comes 43,200 s after noon
+	if n := ask[int64](t, pool, `SELECT count(*) FROM delivery`) + ask[int64](t, pool, `SELECT count(*) FROM delivery_attempt`); n != 0 {
+		t.Errorf("%d rows of the log and its attempts left, want none", n)
+	}
+	if got := ask[string](t, pool, `SELECT string_agg(n::text, ' ') FROM part`); got != "5000 5000 2004" {
+		t.Errorf("went in parts of %s, want 5000 5000 2004", got)
+	}
+}
+
 // A right to send is forgotten with the last message it was for, never before: a sender that was paused must find its
 // epoch gone. So are the leases of processes and endpoints that are gone; those that guard counts and sweeps stay.
-// Fails when: one statement of forgetLeasesSQL is left out; it does not look at the log, or at when a lease ended.
+// Fails when: one statement of forgetLeasesSQL, or forgetRightsSQL, is left out; it does not look at the log, or at when a lease ended.
 func TestRetentionForgetsLeases(t *testing.T) {
 	s, pool := open(t)
 	ctx := t.Context()
@@ -344,8 +365,14 @@ func TestRetentionForgetsLeases(t *testing.T) {
 	left := func() string {
 		return ask[string](t, pool, `SELECT string_agg(name, ' ' ORDER BY name COLLATE "C") FROM lease`)
 	}
+	ok(t, s.ForgetLeases(ctx))
+	gone := "deliver:" + hook.ID + ":srg_gone "
+	rest := "deliver:whk_gone:2 engine-alive/here engine/00 pace:" + hook.ID + " source:bluesky traffic:1:shop"
+	if got, want := left(), right+" "+gone+rest; got != want {
+		t.Errorf("without retention %s are left, want %s", got, want)
+	}
 	ok(t, s.DropPartitionsBefore(ctx, t0))
-	if got, want := left(), "deliver:"+hook.ID+":"+fmt.Sprint(site.ID)+" deliver:whk_gone:2 engine-alive/here engine/00 pace:"+hook.ID+" source:bluesky traffic:1:shop"; got != want {
+	if got, want := left(), right+" "+rest; got != want {
 		t.Errorf("left %s, want %s", got, want)
 	}
 	change(t, pool, `UPDATE delivery SET status = 'delivered', done_at = $1`, t0)

@@ -210,7 +210,6 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 		`DELETE FROM ingest_gap WHERE to_at <= $1`,
 		`DELETE FROM decision WHERE at < $1`,
 		`DELETE FROM ledger_thinned_day WHERE day < $1`,
-		`DELETE FROM delivery WHERE done_at < $1`, // and its attempts
 		`DELETE FROM mention_series WHERE last_minute < $1`,
 		`DELETE FROM traffic_series WHERE last_minute < $1`,
 		`UPDATE mention_series SET first_minute = $1 WHERE first_minute < $1`,
@@ -221,6 +220,39 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 			return fmt.Errorf("forgetting what lies before %s: %w", day.Format(time.DateOnly), err)
 		}
 	}
+	if err := s.forgetDeliveries(ctx, day); err != nil {
+		return err
+	}
+	if _, err := s.pool.Exec(ctx, forgetRightsSQL); err != nil {
+		return fmt.Errorf("forgetting rights to send: %w", err)
+	}
+	return nil
+}
+
+// forgetAtOnce is how many deliveries go in one transaction: sending and sweeps write to the same table meanwhile.
+const forgetAtOnce = 5000
+
+// forgetDeliveriesSQL takes a part of what is due, oldest first, each with its attempts. The array is read once; a
+// subquery would let the planner hash the whole table for it.
+const forgetDeliveriesSQL = `
+	DELETE FROM delivery WHERE id = ANY (ARRAY(SELECT id FROM delivery WHERE done_at < $1 ORDER BY done_at LIMIT $2))`
+
+// forgetDeliveries forgets what was done with before t, a part at a time. What was forgotten stays so when a later part
+// fails.
+func (s *Store) forgetDeliveries(ctx context.Context, t time.Time) error {
+	for {
+		tag, err := s.pool.Exec(ctx, forgetDeliveriesSQL, t, forgetAtOnce)
+		if err != nil {
+			return fmt.Errorf("forgetting deliveries of before %s: %w", t.Format(time.DateOnly), err)
+		}
+		if tag.RowsAffected() < forgetAtOnce {
+			return nil
+		}
+	}
+}
+
+// ForgetLeases tidies away leases of what is gone. Whatever retention is, every start of a process adds one.
+func (s *Store) ForgetLeases(ctx context.Context) error {
 	for _, forget := range forgetLeasesSQL {
 		if _, err := s.pool.Exec(ctx, forget); err != nil {
 			return fmt.Errorf("forgetting leases: %w", err)
@@ -229,12 +261,17 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, t time.Time) error {
 	return nil
 }
 
-// Leases nobody will ask for again: the right to send what is no longer in the log of deliveries (until then a sender
-// that was paused must find its epoch gone), and what has the name of a process or an endpoint that is gone.
-var forgetLeasesSQL = []string{
-	`DELETE FROM lease WHERE starts_with(name, 'deliver:') AND expires_at < statement_timestamp() - interval '1 day' AND name NOT IN (
+// forgetRightsSQL takes the rights to send what is no longer in the log of deliveries. Until then a sender that was
+// paused must find its epoch gone.
+const forgetRightsSQL = `
+	DELETE FROM lease WHERE starts_with(name, 'deliver:') AND expires_at < statement_timestamp() - interval '1 day' AND name NOT IN (
 		SELECT 'deliver:' || webhook_id || ':' || site_id FROM delivery WHERE type = 'recommendation.changed'
-		UNION SELECT 'deliver:' || webhook_id || ':' || about FROM delivery WHERE about <> '')`,
+		UNION SELECT 'deliver:' || webhook_id || ':' || about FROM delivery WHERE about <> '')`
+
+// Leases with the name of a process or an endpoint that is gone; the log of an endpoint went with it.
+var forgetLeasesSQL = []string{
 	`DELETE FROM lease WHERE starts_with(name, 'engine-alive/') AND expires_at < statement_timestamp() - interval '1 day'`,
 	`DELETE FROM lease WHERE starts_with(name, 'pace:') AND expires_at < statement_timestamp() - interval '1 day'`,
+	`DELETE FROM lease WHERE starts_with(name, 'deliver:') AND expires_at < statement_timestamp() - interval '1 day'
+		AND NOT EXISTS (SELECT FROM webhook WHERE id = split_part(name, ':', 2))`,
 }

@@ -229,7 +229,7 @@ func newHolder(private bool) string {
 	return fmt.Sprintf("%s/%08x/%d", host, rand.Uint32(), os.Getpid())
 }
 
-// upkeep makes partitions ahead, compacts closed hours, drops what retention has passed and thins the ledger of days
+// upkeep makes partitions ahead, compacts closed hours, drops what retention has passed, tidies leases and thins the ledger of days
 // older than whole. It computes what is due, so a missed turn costs nothing.
 func (a *app) upkeep(ctx context.Context, retention, whole time.Duration) error {
 	tick := time.NewTicker(10 * time.Minute)
@@ -239,6 +239,7 @@ func (a *app) upkeep(ctx context.Context, retention, whole time.Duration) error 
 		err := errors.Join(
 			a.db.EnsurePartitions(ctx, now, now.AddDate(0, 0, 3)),
 			a.db.CompactBefore(ctx, now.Add(-26*time.Hour).Truncate(time.Hour)),
+			a.db.ForgetLeases(ctx),
 		)
 		if retention > 0 {
 			err = errors.Join(err, a.db.DropPartitionsBefore(ctx, now.Add(-retention)))
