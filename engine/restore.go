@@ -49,6 +49,10 @@ func (e *Engine) restoreShard(ctx context.Context, shard int) error {
 	for _, b := range blobs {
 		models[b.Series] = b
 	}
+	open, err := e.openSurges(ctx)
+	if err != nil {
+		return err
+	}
 	type job struct {
 		key trackKey
 		run surgecast.ModelState
@@ -63,7 +67,7 @@ func (e *Engine) restoreShard(ctx context.Context, shard int) error {
 	tracks, errs := make([]*track, len(jobs)), make([]error, len(jobs))
 	e.parallel(len(jobs), func(i int) {
 		k := jobs[i].key
-		tracks[i], errs[i] = e.restoreTrack(ctx, e.sites[k.site], k.segment, jobs[i].run, models[k.modelName()])
+		tracks[i], errs[i] = e.restoreTrack(ctx, e.sites[k.site], k.segment, jobs[i].run, models[k.modelName()], open)
 	})
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -101,7 +105,11 @@ func (e *Engine) trackOf(ctx context.Context, site surgecast.Site, segment strin
 			return nil, err
 		}
 		if run.Series != "" {
-			if t, err = e.restoreTrack(ctx, site, segment, run, snap); err != nil {
+			open, err := e.openSurges(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if t, err = e.restoreTrack(ctx, site, segment, run, snap, open); err != nil {
 				return nil, err
 			}
 			t.run.Retired = false
@@ -138,8 +146,22 @@ func (e *Engine) state(ctx context.Context, series string) (surgecast.ModelState
 	return surgecast.ModelState{}, nil
 }
 
-// restoreTrack makes a track from what is stored of it. Only a failure of the database is an error.
-func (e *Engine) restoreTrack(ctx context.Context, site surgecast.Site, segment string, run, snap surgecast.ModelState) (*track, error) {
+// openSurges is the ids of the episodes that have not ended.
+func (e *Engine) openSurges(ctx context.Context) (map[string]bool, error) {
+	surges, err := e.cfg.Store.OpenSurges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the open surges: %w", err)
+	}
+	open := make(map[string]bool, len(surges))
+	for _, s := range surges {
+		open[s.ID] = true
+	}
+	return open, nil
+}
+
+// restoreTrack makes a track from what is stored of it; open are the episodes it may go on with. Only a failure of the
+// database is an error.
+func (e *Engine) restoreTrack(ctx context.Context, site surgecast.Site, segment string, run, snap surgecast.ModelState, open map[string]bool) (*track, error) {
 	var remembered running
 	err := readRunning(run.Blob, &remembered)
 	if err != nil {
@@ -154,6 +176,7 @@ func (e *Engine) restoreTrack(ctx context.Context, site surgecast.Site, segment 
 	if remembered.Errors == nil {
 		remembered.Errors = map[string]errorShare{}
 	}
+	remembered.Judge.endClosed(open)
 	t.run = remembered
 	damaged, err := e.restoreModel(ctx, t, snap)
 	if err != nil {

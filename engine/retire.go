@@ -38,9 +38,29 @@ func (t *track) retire(now time.Time, o *outcome) {
 	if s := r.Judge.LoadSurge; s != nil {
 		t.end(*s, now, o)
 	}
-	m := r.Judge.Load
-	r.Judge.Load, r.Judge.LoadSurge = risk.Machine{Kind: m.Kind, State: surgecast.StateCannotTell, At: m.At, Since: m.Since}, nil
+	r.Judge.endLoad()
 	r.Retired, o.retired, t.owed = true, true, true
+}
+
+// endLoad forgets the load's episode, which is closed.
+func (j *judge) endLoad() {
+	m := j.Load
+	j.Load, j.LoadSurge = risk.Machine{Kind: m.Kind, State: surgecast.StateCannotTell, At: m.At, Since: m.Since}, nil
+}
+
+// endClosed forgets the episodes that were closed after the judge was stored: that of a segment whose limit was taken
+// away (findEnded), and came back while no engine had it in memory. Going on with one would tell of what receivers were
+// told has ended.
+func (j *judge) endClosed(open map[string]bool) {
+	if s := j.LoadSurge; s != nil && !open[s.ID] {
+		j.endLoad()
+	}
+	for name, s := range j.FailSurge {
+		if s != nil && !open[s.ID] {
+			delete(j.Fail, name)
+			delete(j.FailSurge, name)
+		}
+	}
 }
 
 // retireErrors does the same with the failures of segments, which are kept with the whole.

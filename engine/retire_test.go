@@ -205,3 +205,84 @@ func TestSegmentWithoutItsLimit(t *testing.T) {
 		t.Errorf("open: %+v, %d tracks, told %s", after, len(e.tracks), told)
 	}
 }
+
+// A segment over its limit loses the limit, and its surge is closed; it has the limit again when the next engine starts.
+// What that engine finds stored of the segment still holds the episode: it is not gone on with, and the overload that is
+// still there is a new one. The total's own episode goes on over the same restart.
+//
+// Fails when: restoreTrack does not call endClosed; endClosed ends what is open.
+func TestALimitThatComesBackOpensAnew(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, func(s *surgecast.Site) {
+		s.Segments = []surgecast.Segment{{Name: "checkout", CapacityRPM: 50}}
+	})
+	p.webhook()
+	const bad, taken, back, end = 80, 92, 96, 110
+	sweep := func(e *Engine, i int) {
+		t.Helper()
+		total, checkout := quiet(1, i, 200), quiet(2, i, 20)
+		if i >= bad {
+			total, checkout = 1200, 120
+		}
+		if i >= back+5 {
+			checkout += float64(40 * (i - back)) // a closed episode would move on
+		}
+		p.visits(surgecast.TrafficMinute{Minute: minute(i), Requests: total, Complete: true}, surgecast.TrafficMinute{Segment: "checkout", Minute: minute(i), Requests: checkout, Complete: true})
+		if i < bad-1 {
+			return
+		}
+		_, err := e.Sweep(t.Context(), minute(i+1).Add(2*time.Second))
+		p.ok(err)
+	}
+	open := func() map[string]string {
+		t.Helper()
+		all, err := p.st.OpenSurges(t.Context())
+		p.ok(err)
+		out := map[string]string{}
+		for _, s := range all {
+			if s.Kind == surgecast.SurgeOverload {
+				out[s.Segment] = s.ID
+			}
+		}
+		return out
+	}
+	limit := func(rpm float64) {
+		t.Helper()
+		p.site.Segments[0].CapacityRPM = rpm
+		var err error
+		p.site, err = p.st.UpdateSite(t.Context(), p.site)
+		p.ok(err)
+	}
+	e := p.engine(nil)
+	for i := range taken {
+		sweep(e, i)
+	}
+	first := open()
+	if first["checkout"] == "" || first[surgecast.TotalSegment] == "" {
+		t.Fatalf("open: %v, want one of the checkout and one of the total", first)
+	}
+	limit(0)
+	for i := taken; i < back; i++ {
+		sweep(e, i)
+	}
+	closed := len(p.said(first["checkout"]))
+	if got := open(); got["checkout"] != "" || got[surgecast.TotalSegment] != first[surgecast.TotalSegment] {
+		t.Fatalf("without its limit: %v are open", got)
+	}
+	p.exec(`UPDATE lease SET expires_at = '-infinity'`)
+	limit(50)
+	e = p.engine(func(c *Config) { c.Holder = "second" })
+	for i := back; i < end; i++ {
+		sweep(e, i)
+	}
+	if told := p.said(first["checkout"]); len(told) != closed || !strings.HasPrefix(told[closed-1], "surge.closed") {
+		t.Errorf("after its end webhooks were told %q", told)
+	}
+	got := open()
+	if got["checkout"] == "" || got["checkout"] == first["checkout"] {
+		t.Errorf("the overload of the checkout is in %q, want an episode of its own", got["checkout"])
+	}
+	if got[surgecast.TotalSegment] != first[surgecast.TotalSegment] {
+		t.Errorf("the total's episode is %s, want %s to go on", got[surgecast.TotalSegment], first[surgecast.TotalSegment])
+	}
+}
