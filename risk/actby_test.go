@@ -46,7 +46,7 @@ func TestAnAlertForTomorrowOrdersNothingToday(t *testing.T) {
 	f := forecastAt(now, surgecast.StateAlert, 0, 0, 0, .01, .02, .04, .05, .2)
 	f.Recommendation = surgecast.Recommendation{Units: 7, WouldBeUnits: 7, MaxUnits: 20}
 	v := Say(factsAt(now, f))
-	if !strings.HasPrefix(v.Headline, "Be ready. Decide by tomorrow") || v.State != surgecast.StateAlert {
+	if !strings.HasPrefix(v.Headline, "Be ready. Nothing to decide yet.") || v.State != surgecast.StateAlert {
 		t.Errorf("%s: %q", v.State, v.Headline)
 	}
 }

@@ -20,6 +20,7 @@ type Facts struct {
 	DaysOfHistory float64            // of the site's own traffic
 	Previous      *surgecast.Verdict // the verdict before: the shown percentage moves only when it must
 	Said          []Said             // what earlier verdicts showed (Remember)
+	Left          *Left              // the minute that raised the alert by itself; nil: the chance did
 
 	// Over capacity and recovery. Zero times are left out or taken from Surge and Forecast.
 	OverSince   time.Time // demand first passed capacity
@@ -50,6 +51,13 @@ type Facts struct {
 	Driver            *Driver
 
 	Planned *Planned // the event under way, else the next one within a day
+}
+
+// Left is a minute that was impossible under the forecast before it (Impossible).
+type Left struct {
+	At       time.Time `json:"at"`
+	RPM      float64   `json:"rpm"`
+	Expected float64   `json:"expected"` // the middle of what that forecast had for it
 }
 
 // Planned is an event the forecast knows of.

@@ -193,7 +193,7 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 		return surgecast.StateOver
 	}
 
-	impossible := in.Tail > ImpossibleTail && in.DemandRPM >= ImpossibleShare*in.CapacityRPM
+	impossible := Impossible(in)
 	// A watch has had its two votes. When the act-by will not wait for two more, one is enough (decision 0011).
 	urgent := m.State == surgecast.StateWatch && in.Due && in.Risk >= high
 	alert := twoOfThree(m.High) || in.Risk > 1-(1-high)/5 || impossible || urgent
@@ -267,6 +267,12 @@ func (m *Machine) judge(in Evidence) surgecast.State {
 		}
 		return base(in)
 	}
+}
+
+// Impossible reports whether a minute alerts by itself, whatever the chance: far more came than the forecast before it
+// had, and enough to matter to the site.
+func Impossible(in Evidence) bool {
+	return in.Tail > ImpossibleTail && in.DemandRPM >= ImpossibleShare*in.CapacityRPM
 }
 
 // held reports whether a down condition has held for downAfter without a break.

@@ -153,15 +153,19 @@ func (s *sentences) busiest() string {
 	return "Busiest around " + s.likely(s.BusiestAt) + ", about " + about(s.BusiestRPM) + " a minute."
 }
 
+// farActBy is how far ahead an act-by is no time to plan with yet. While talk rises it comes nearer by hours within
+// minutes, and "decide by 18:00" reads as leave until 18:00.
+const farActBy = 2 * time.Hour
+
 func (s *sentences) watch() {
 	s.v.Headline = "Be ready. Decide by " + s.actBy(s.fc.ActBy) + "."
 	switch {
-	case s.fc.ActBy.IsZero():
+	case s.fc.ActBy.IsZero(), s.fc.ActBy.Sub(s.now) > farActBy:
 		s.v.Headline = "Be ready. Nothing to decide yet."
 	case !s.fc.ActBy.After(s.now):
 		s.v.Headline = "Be ready. Decide now."
 	}
-	s.v.Sentence = join(
+	s.v.Sentence = join(s.left(),
 		withIn20(capital(s.c.said())+" of passing "+exact(s.fc.CapacityRPM)+" requests a minute by "+s.windowEnd(), s.c),
 		"Nothing to buy yet; make sure someone can be reached.")
 	s.v.Overview = "Be ready"
@@ -185,8 +189,11 @@ func (s *sentences) alert() {
 	}
 	do := s.remedy()
 	switch {
+	case by.IsZero() && do == "" && s.Left == nil: // what it warned of is not expected any more
+		s.watch()
+		return
 	case by.IsZero() && do == "":
-		s.v.Headline, s.v.Overview = "Look now: traffic has left its forecast.", "Look now"
+		s.v.Headline, s.v.Overview = "Look now: traffic has left its forecast.", "Look now: above forecast"
 	case by.IsZero():
 		s.v.Headline, s.v.Overview = do+" now.", do
 	case do == "":
@@ -195,9 +202,23 @@ func (s *sentences) alert() {
 		s.v.Headline, s.v.Overview = do+" by "+s.actBy(by)+".", do
 	}
 	s.v.Sentence = join(s.chanceBy(), s.carries(), s.costs())
+	if why := s.left(); why != "" {
+		s.v.Sentence = join(why, s.chanceBy(), s.carries())
+		return
+	}
 	if s.carries() == "" || s.costs() == "" {
 		s.v.Sentence = join(s.v.Sentence, s.driver())
 	}
+}
+
+// left is why there is an alert whatever the chance: "Traffic has left its forecast: 501 requests a minute at 12:35
+// instead of about 360."
+func (s *sentences) left() string {
+	if s.Left == nil || s.v.State != surgecast.StateAlert {
+		return ""
+	}
+	return "Traffic has left its forecast: " + measured(s.Left.RPM) + " requests a minute at " + s.at(s.Left.At) +
+		" instead of about " + about(s.Left.Expected) + "."
 }
 
 // alertAgain is an alert on the way down: the site was over capacity and is not any more, but may be again. The
@@ -332,7 +353,7 @@ func (s *sentences) fading() string {
 	return fadingWords[s.Driver.Decay]
 }
 
-// fades is "Reddit: talk fades slowly: people pass it on.", and "Talk on fast feeds fades slowly: …" where the name says
+// fades is "Reddit: talk fades slowly: people pass it on.", and "Talk on Bluesky fades slowly: …" where the name says
 // that it is talk.
 func fades(name, how string) string {
 	if rest, ok := strings.CutPrefix(how, "talk "); ok && strings.HasPrefix(strings.ToLower(name), "talk ") {
@@ -392,7 +413,10 @@ func (s *sentences) over() {
 		arrive = "A few more than " + exact(s.fc.CapacityRPM) // "1,200 arrive, 1,200 can be served" reads as enough
 	}
 	s.v.Sentence = arrive + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served."
-	if s.fc.DemandRPM <= s.fc.CapacityRPM && s.UnderSince.IsZero() {
+	switch under := s.fc.DemandRPM <= s.fc.CapacityRPM; {
+	case under && !s.UnderSince.IsZero():
+		s.v.Sentence = arrive + " requests a minute arrive, " + exact(s.fc.CapacityRPM) + " can be served: under it since " + s.at(s.UnderSince) + ", not long enough to count on."
+	case under:
 		// Saturated: more arrive than are counted, so the number is a floor and is not set against capacity.
 		s.v.Sentence = "More requests arrive than the " + exact(s.fc.CapacityRPM) + " a minute that can be served."
 	}

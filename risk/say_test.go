@@ -399,8 +399,8 @@ func TestDriversInWords(t *testing.T) {
 	if got := all(); !strings.Contains(got, "Reddit: talk fades quickly, as after a news flash.") || strings.Contains(got, "×2") {
 		t.Errorf("decay is not said: %s", got)
 	}
-	f.Driver.Name = "talk on fast feeds" // which says already that it is talk
-	if got := all(); !strings.Contains(got, "Talk on fast feeds fades quickly, as after a news flash.") {
+	f.Driver.Name = "talk on Bluesky" // which says already that it is talk
+	if got := all(); !strings.Contains(got, "Talk on Bluesky fades quickly, as after a news flash.") {
 		t.Errorf("talk twice: %s", got)
 	}
 	f.Driver.Name = "Reddit"

@@ -80,11 +80,33 @@ func TestSayVariants(t *testing.T) {
 			name: "alert by an impossible minute, nothing expected",
 			facts: func() Facts {
 				now := on(14, 20)
-				return factsAt(now, forecastAt(now, surgecast.StateAlert, 0, 0, 0, .01, .01, .02, .03, .04))
+				f := factsAt(now, forecastAt(now, surgecast.StateAlert, 0, 0, 0, .01, .01, .02, .03, .04))
+				f.Left = &Left{At: on(14, 19), RPM: 501, Expected: 357}
+				return f
 			},
 			headline: "Look now: traffic has left its forecast.",
-			sentence: "Very small chance (2 %) that traffic passes 1,200 requests a minute by 20:20.",
-			overview: "Look now",
+			sentence: "Traffic has left its forecast: 501 requests a minute at 14:19 instead of about 360. Very small chance (2 %) that traffic passes 1,200 requests a minute by 20:20.",
+			overview: "Look now: above forecast",
+		},
+		{
+			name: "alert that lingers, nothing expected any more",
+			facts: func() Facts {
+				now := on(14, 20)
+				return factsAt(now, forecastAt(now, surgecast.StateAlert, 0, 0, 0, .01, .01, .02, .03, .04))
+			},
+			headline: "Be ready. Nothing to decide yet.",
+			sentence: "Very small chance (2 %) of passing 1,200 requests a minute by 20:20. Nothing to buy yet; make sure someone can be reached.",
+			overview: "Be ready",
+		},
+		{
+			name: "watch whose act-by is far away",
+			facts: func() Facts {
+				now := on(12, 50)
+				return factsAt(now, forecastAt(now, surgecast.StateWatch, 0, 0, 0, 0, 0, .10, .2, .2))
+			},
+			headline: "Be ready. Nothing to decide yet.",
+			sentence: "Small chance (10 %) of passing 1,200 requests a minute by 18:50: 2 in 20 situations like this one. Nothing to buy yet; make sure someone can be reached.",
+			overview: "Be ready",
 		},
 		{
 			name: "alert over night",
