@@ -9,7 +9,8 @@ import (
 	"surgecast/risk"
 )
 
-// class is one kind of source as a regressor of a site's visits: its prior and the word people read.
+// class is one kind of source as a regressor of a site's visits: its prior, and the words people read where nothing
+// says which feeds and topic it is (nameDrivers).
 type class struct {
 	kind   surgecast.SourceKind
 	name   string
@@ -20,8 +21,8 @@ type class struct {
 // et al., SIGMETRICS 2016), page views a vote of a link aggregator, half-lives of links by network
 // (bitly 2011). They are wide; a site's own traffic replaces them.
 var classes = []class{
-	{surgecast.SourcePosts, "Talk on fast feeds", model.Driver{Kappa: 2, Mix: [4]float64{.35, .35, .25, .05}}},
-	{surgecast.SourceRanked, "Talk on link aggregators", model.Driver{Kappa: 25, Mix: [4]float64{.10, .25, .40, .25}}},
+	{surgecast.SourcePosts, "Talk on social networks", model.Driver{Kappa: 2, Mix: [4]float64{.35, .35, .25, .05}}},
+	{surgecast.SourceRanked, "Talk where links are shared", model.Driver{Kappa: 25, Mix: [4]float64{.10, .25, .40, .25}}},
 	{surgecast.SourceNews, "News coverage", model.Driver{Kappa: 30, Mix: [4]float64{.30, .35, .25, .10}}},
 	{surgecast.SourceVideo, "Video", model.Driver{Kappa: 1, Mix: [4]float64{.05, .15, .35, .45}}},
 	{surgecast.SourceEdits, "Wiki activity", model.Driver{Kappa: 1, Mix: [4]float64{.25, .25, .25, .25}}},
@@ -38,9 +39,9 @@ func classOf(k surgecast.SourceKind) int {
 }
 
 // told is what the traffic goes along with now, largest share first: every class that was heard of and brings at
-// least a hundredth, and what is usual. Nil when the forecast is better without the talk, which then goes along with
+// least a hundredth, by its name, and what is usual. Nil when the forecast is better without the talk, which then goes along with
 // the visits and does not bring them.
-func (t *track) told() []surgecast.Driver {
+func (t *track) told(names []string) []surgecast.Driver {
 	if !t.series.Talked() || t.series.SignalValue() > 1 {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (t *track) told() []surgecast.Driver {
 		if said == nil || s.Share < .01 {
 			continue
 		}
-		d := surgecast.Driver{Name: classes[i].name, Share: s.Share, Low: s.Low, High: s.High}
+		d := surgecast.Driver{Name: names[i], Share: s.Share, Low: s.Low, High: s.High}
 		if minutes, ok := said.Doubling(); ok {
 			d.DoublingMinutes = minutes
 		} else if class, _ := said.DecayClass(); class != model.DecayUnknown {

@@ -14,7 +14,7 @@ import (
 // reads back as it was judged: the class with a share, its band and its doubling, and what is usual; the shares make
 // one. A site without topics says nothing.
 //
-// Fails when: forecast leaves Drivers empty, the store does not keep them, or told takes no growth from Said.
+// Fails when: forecast leaves Drivers empty, nameDrivers leaves out topics or sources, the store does not keep them, or told takes no growth from Said.
 func TestDriversStandInTheLedger(t *testing.T) {
 	t.Parallel()
 	const rise, until = 600, 625
@@ -67,7 +67,7 @@ func TestDriversStandInTheLedger(t *testing.T) {
 	var said *surgecast.Driver
 	for i, d := range stored.Drivers {
 		sum += d.Share
-		if d.Name == classes[0].name {
+		if d.Name == "Talk on feed about Tour" {
 			said = &stored.Drivers[i]
 		}
 		if d.Low > d.Share || d.High < d.Share {
@@ -82,6 +82,39 @@ func TestDriversStandInTheLedger(t *testing.T) {
 	}
 	if said.DoublingMinutes < 5 || said.DoublingMinutes > 13 {
 		t.Errorf("doubling in %.1f minutes, truth 8", said.DoublingMinutes)
+	}
+}
+
+// A driver is called by what people know: its networks, where they say a good part, and its topic; never by its class.
+//
+// Fails when: driverName leaves out mostNetworks, or loudest keeps who hardly says anything.
+func TestDriversAreCalledByWhatPeopleKnow(t *testing.T) {
+	long := strings.Repeat("Nordlicht ", 9)
+	for _, c := range []struct {
+		kind   surgecast.SourceKind
+		from   map[string]float64
+		topics map[string]float64
+		want   string
+	}{
+		{surgecast.SourcePosts, map[string]float64{"Bluesky": 40, "Mastodon": 3}, map[string]float64{"Nordlicht tour": 43}, "Talk on Bluesky about Nordlicht tour"},
+		{surgecast.SourcePosts, map[string]float64{"Bluesky": 30, "Mastodon": 40}, map[string]float64{"A": 20, "B": 50}, "Talk on Mastodon and Bluesky about B and others"},
+		{surgecast.SourcePosts, map[string]float64{"A": 3, "B": 3, "C": 3}, map[string]float64{"Tour": 9}, "Talk on A and B about Tour"},
+		{surgecast.SourcePosts, map[string]float64{"": 3}, map[string]float64{"Tour": 3}, "Talk in posts about Tour"},
+		{surgecast.SourceRanked, map[string]float64{"": 3}, map[string]float64{"Tour": 3}, "Talk where links are shared, about Tour"},
+		{surgecast.SourceRanked, map[string]float64{"Reddit": 3}, map[string]float64{"Tour": 3}, "Talk on Reddit about Tour"},
+		{surgecast.SourceNews, map[string]float64{"rss": 3}, map[string]float64{"Tour": 3}, "News about Tour"},
+		{surgecast.SourceEdits, map[string]float64{"Wikipedia": 3}, map[string]float64{"Tour": 3}, "Wikipedia activity about Tour"},
+		{surgecast.SourcePush, map[string]float64{"till": 3}, map[string]float64{"Tour": 3}, "Talk about Tour, counted by till"},
+		{surgecast.SourceVideo, map[string]float64{"": 3}, map[string]float64{long: 3}, "Video about " + long[:39] + "…"},
+	} {
+		if got := driverName(c.kind, loudest(c.from), loudest(c.topics)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.kind, got, c.want)
+		}
+	}
+	for slug, want := range map[string]string{"bluesky": "Bluesky", "mastodon:example.social": "Mastodon", "push:acme": "acme", "till": "till"} {
+		if got := network(surgecast.Source{Slug: slug}); got != want {
+			t.Errorf("%s is called %q, want %q", slug, got, want)
+		}
 	}
 }
 

@@ -16,7 +16,9 @@ import (
 // A minute impossible under the forecast made before it alerts at once. Levels last here, so the forecast made
 // after it finds it ordinary.
 //
-// Fails when: judge takes Lead1 without a copy (forecast writes the new one into it).
+// The words give that minute as the reason: the chance alone would not.
+//
+// Fails when: judge takes Lead1 without a copy (forecast writes the new one into it), or does not set Left.
 func TestImpossibleMinuteAlertsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(s *surgecast.Site) { s.Capacity.Units = 30 })
@@ -39,6 +41,9 @@ func TestImpossibleMinuteAlertsAtOnce(t *testing.T) {
 		alert := len(res.Transitions) == 1 && res.Transitions[0].To == surgecast.StateAlert
 		if alert != (i == 599) {
 			t.Errorf("minute %d: transitions %v, risk %v", i, res.Transitions, f.Risk)
+		}
+		if left := "Traffic has left its forecast: 1,500 requests a minute at 09:59 instead of about "; strings.Contains(f.Verdict.Sentence, left) != (i == 599) {
+			t.Errorf("minute %d: %s", i, f.Verdict.Sentence)
 		}
 		if i == 599 && f.Risk[3] > .5 {
 			t.Errorf("risk %v: the alert proves nothing", f.Risk)
@@ -167,6 +172,14 @@ func TestFailingWithoutOverload(t *testing.T) {
 			}
 			if u := int(failing.OpenedAt.Sub(rows[0].Origin).Minutes()); u < broken || u > broken+5 {
 				t.Errorf("it opened at minute %d, the checkout broke at %d", u, broken)
+			}
+			// What a plan would do is a question about the load, whatever fails.
+			// Fails when: whatIf leaves out ofLoad.
+			last := rows[len(rows)-1].Origin.Add(time.Minute)
+			a, err := WhatIf(Config{Store: p.st, Clock: func() time.Time { return last }})(t.Context(), surgecast.WhatIf{Site: p.site, At: last})
+			p.ok(err)
+			if v := a.Base.Verdict; v.State == surgecast.StateFailing || v.ShownPercent == "" || !strings.Contains(strings.Join(v.Caveats, " "), "Checkout is failing since ") {
+				t.Errorf("what if, while the checkout fails: %s, %q, caveats %q", v.State, v.Sentence, v.Caveats)
 			}
 			sequence := int64(0)
 			for u, f := range rows {

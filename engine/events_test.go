@@ -361,7 +361,7 @@ func (p *place) sweepAside(e *Engine, i int) surgecast.SiteForecast {
 	for _, m := range gather(rows[p.site.ID]) {
 		tr.step(m.at, &m, talk[p.site.ID][m.at.Unix()], false)
 	}
-	return tr.forecast(minute(i + 1))
+	return tr.forecast(minute(i+1), e.nameDrivers(tr))
 }
 
 // What if says what the engine says once the event is saved: the same numbers from the same state, with an

@@ -23,6 +23,7 @@ type judge struct {
 	Passed    time.Time                   `json:"passed"` // the act-by that has passed, where it first did; zero: none
 	Told      told                        `json:"told"`   // to receivers of recommendation.changed
 	Said      []risk.Said                 `json:"said"`   // the chances shown in the last hour
+	Left      *risk.Left                  `json:"left"`   // the minute that raised the present alert by itself; nil: none did
 }
 
 // busy reports whether the last row's state is one in which the model must not take what it sees for
@@ -40,7 +41,7 @@ const gridPoints = 24
 // judge forecasts at the track's new origin, says what it means, and adds what is to be committed.
 func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome) {
 	before := slices.Clone(t.run.Lead1) // forecast writes the new one over it
-	f := t.forecast(now)
+	f := t.forecast(now, e.nameDrivers(t))
 	f.Fed = fed
 	risk.Assess(t.site, &f, now)
 	if under := t.run.Judge.Load.UnderSince; t.run.Judge.Passed.Before(under) {
@@ -63,6 +64,12 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	was := j.Load
 	m, tr := risk.Next(was, ev)
 	j.Load = finite(m)
+	switch {
+	case m.State != surgecast.StateAlert:
+		j.Left = nil
+	case tr != nil && risk.Impossible(ev):
+		j.Left = &risk.Left{At: fed[0].Minute, RPM: fed[0].Value, Expected: before[slices.Index(surgecast.Levels[:], .5)]}
+	}
 	var fail failing
 	if whole {
 		fail = e.judgeErrors(t, &f, ev, now, o)
@@ -94,8 +101,8 @@ func (e *Engine) judge(t *track, now time.Time, fed []surgecast.Fed, o *outcome)
 	o.forecast = &f
 }
 
-// forecast reads the model at the origin into a ledger row.
-func (t *track) forecast(now time.Time) surgecast.SiteForecast {
+// forecast reads the model at the origin into a ledger row. names are what its drivers are called.
+func (t *track) forecast(now time.Time, names []string) surgecast.SiteForecast {
 	t.series.Forecast(&t.fc)
 	c := t.site.Capacity
 	f := surgecast.SiteForecast{
@@ -104,7 +111,7 @@ func (t *track) forecast(now time.Time) surgecast.SiteForecast {
 		LeadMinutes: surgecast.LeadMinutes[:], Levels: surgecast.Levels[:], QuantilesRPM: clone(t.fc.Q),
 		HorizonMinutes: surgecast.HorizonMinutes[:], MaxQuantilesRPM: clone(t.fc.MaxQ),
 		ProfileStepMinutes: t.fc.ProfileSteps, ProfileRPM: slices.Clone(t.fc.Profile),
-		DemandRPM: t.run.demand(max(1, c.SustainMinutes)), CapacityRPM: t.capacityRPM(), Units: t.unitsNow(), RPMPerUnit: c.RPMPerUnit,
+		DemandRPM: t.run.demand(max(1, c.SustainMinutes)), CapacityRPM: t.capacityRPM(), Units: t.unitsNow(), RPMPerUnit: c.Each(),
 		LeadTimeP95Seconds: c.LeadTimeP95Seconds, SustainMinutes: c.SustainMinutes,
 		CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Alpha: capacity.Alpha(c),
 		ModelVersion: model.Version,
@@ -122,7 +129,7 @@ func (t *track) forecast(now time.Time) surgecast.SiteForecast {
 		t.run.Usual = f.ProfileRPM[0]
 	}
 	if t.key.segment == surgecast.TotalSegment {
-		f.Drivers = t.told()
+		f.Drivers = t.told(names)
 	}
 	if t.complaint() && t.series.Talked() {
 		f.Degraded = append(f.Degraded, "mentions")
@@ -230,7 +237,7 @@ func (t *track) days() float64 {
 func (t *track) facts(f *surgecast.SiteForecast, now time.Time) risk.Facts {
 	j := &t.run.Judge
 	fa := risk.Facts{
-		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict, Said: j.Said,
+		Site: t.site, Forecast: f, Now: now, Surge: j.LoadSurge, LastMinute: t.run.Origin, DaysOfHistory: t.days(), Previous: t.run.Verdict, Said: j.Said, Left: j.Left,
 		OverSince: j.Load.OverSince, UnderSince: j.Load.UnderSince, WatchUntil: j.Load.WatchUntil(), KeptUnits: f.Recommendation.Units,
 	}
 	if t.key.segment == surgecast.TotalSegment {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"surgecast"
+	"surgecast/risk"
 )
 
 // WhatIf answers what a site's forecast would be if events were planned, without planning them. It restores
@@ -46,7 +48,11 @@ func whatIf(ctx context.Context, e *Engine, q surgecast.WhatIf) (a surgecast.Wha
 	judged := func() surgecast.SiteForecast {
 		var o outcome
 		e.judge(t, q.At, nil, &o) // its messages are told to nobody
-		return *o.forecast
+		f := *o.forecast
+		if f.State == surgecast.StateFailing {
+			t.ofLoad(&f, q.At)
+		}
+		return f
 	}
 	a.Base = judged()
 
@@ -68,6 +74,17 @@ func whatIf(ctx context.Context, e *Engine, q surgecast.WhatIf) (a surgecast.Wha
 	t.tell(plan)
 	a.With = judged()
 	return a, nil
+}
+
+// ofLoad turns the verdict of a site that fails to what is asked: what comes, and whether it can be served. A plan changes
+// nothing about what fails, so that is said beside it.
+func (t *track) ofLoad(f *surgecast.SiteForecast, now time.Time) {
+	fails := f.Verdict.Headline
+	f.State = t.run.Judge.Load.State
+	facts := t.facts(f, now)
+	facts.Previous = nil // it named no chance
+	risk.Conclude(facts)
+	f.Verdict.Caveats = append(f.Verdict.Caveats, fails+" That counts for everyone who comes, and more units will not mend it.")
 }
 
 // circumstances reads what a site's recommendation depends on besides its model.
