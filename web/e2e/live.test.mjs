@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { now } from "./fixtures.mjs";
 import { axe, closeBrowser, open } from "./page.mjs";
 
 after(closeBrowser);
@@ -58,26 +59,64 @@ test("pausing stops updates, and says since when", () =>
     await page.locator("#headline", { hasText: "Add 7 units" }).waitFor();
   }));
 
+// stand has the page's stopwatch stand until the test moves it: how long the browser takes for a second changes nothing.
+async function stand(page) {
+  await page.addInitScript(() => {
+    let stopwatch = 5000;
+    performance.now = () => stopwatch;
+    globalThis.pass = (ms) => (stopwatch += ms);
+    const add = EventSource.prototype.addEventListener;
+    EventSource.prototype.addEventListener = function (name, f) {
+      add.call(this, name, (e) => (f(e), (globalThis.heard = name)));
+    };
+  });
+  await page.reload();
+  await page.waitForSelector("main.ready");
+  await page.waitForFunction(() => globalThis.heard === "clock");
+}
+
 test("the clock is the server's: at 600 × a minute passes in a tenth of a second", () =>
   open({ state: "alert", speed: 600, ready: false }, async (page) => {
-    // The page's stopwatch stands until the test moves it: how long the browser takes for a second changes nothing.
-    await page.addInitScript(() => {
-      let stopwatch = 5000;
-      performance.now = () => stopwatch;
-      globalThis.pass = (ms) => (stopwatch += ms);
-      const add = EventSource.prototype.addEventListener;
-      EventSource.prototype.addEventListener = function (name, f) {
-        add.call(this, name, (e) => (f(e), (globalThis.heard = name)));
-      };
-    });
-    await page.reload();
-    await page.waitForSelector("main.ready");
-    await page.waitForFunction(() => globalThis.heard === "clock");
+    await stand(page);
     assert.equal(await page.locator(".countdown").innerText(), "21 minutes left");
     assert.equal(await page.locator(".age").innerText(), "updated 0 s ago");
     await page.evaluate(() => globalThis.pass(900));
     await page.locator(".countdown", { hasText: /^12 minutes left$/ }).waitFor();
     assert.equal(await page.locator(".age").innerText(), "updated 9 min ago");
+  }));
+
+// An open page whose server hangs: the line stands, and nothing comes.
+//
+// Fails when SitePage.old leaves out shell.old, or shell.old the age: bands and countdown then go on as if it were new.
+test("a forecast that gets old turns grey by the page's own clock, and its countdown becomes a clock time", () =>
+  open({ state: "alert", speed: 1, ready: false }, async (page) => {
+    await stand(page);
+    await page.locator(".countdown", { hasText: /^2\d minutes left$/ }).waitFor();
+    assert.equal(await page.locator(".card.verdict.stale").count(), 0);
+    await page.evaluate(() => globalThis.pass(30_000));
+    await page.locator(".age", { hasText: "updated 30 s ago" }).waitFor();
+    assert.ok(await page.locator(".banner").isHidden());
+    await page.evaluate(() => globalThis.pass(170_000));
+    await page.locator(".card.verdict.stale").waitFor();
+    assert.equal(await page.locator(".countdown").innerText(), "act by 14:41");
+    assert.equal(await page.locator(".ended").innerText(), "This is the forecast of 14:20; normally one comes every minute. Look at live traffic as well.");
+    assert.equal(await page.locator(".banner").innerText(), "Nothing new comes from the server. What you see may be old.");
+    await axe(page);
+  }));
+
+// Fails when ticking in shell.ts leaves out heard.
+test("at 60 × a server that stands still is noticed although its clock stands too", () =>
+  open({ state: "alert", speed: 60, ready: false }, async (page, server) => {
+    await stand(page);
+    await page.locator(".countdown", { hasText: /^21 minutes left$/ }).waitFor();
+    await page.evaluate(() => globalThis.pass(40_000));
+    await page.locator(".age", { hasText: "not live" }).waitFor();
+    assert.equal(await page.locator(".countdown").innerText(), "act by 14:41");
+    assert.ok(await page.locator(".card.verdict.stale").isVisible());
+    await server.emit("clock", { now: new Date(now + 60_000).toISOString(), speed: 60 });
+    await page.locator(".countdown", { hasText: /^20 minutes left$/ }).waitFor();
+    assert.ok(await page.locator(".banner").isHidden());
+    assert.equal(await page.locator(".card.verdict.stale").count(), 0);
   }));
 
 test("past their end the numbers no longer count, and the page says so by itself", () =>

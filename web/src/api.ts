@@ -30,10 +30,14 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
   return (await (await ask(path, init)).json().catch(() => null)) as T; // 204 has no body
 }
 
+const patience = 30_000; // longer than the server takes for anything a page reads
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
+  // What is sent may be large and take its time; what is read and does not come would hold up all that is read after it.
+  const signal = init.method ? null : AbortSignal.timeout(patience);
   try {
-    answer = await fetch(path, { credentials: "same-origin", ...init, headers: { Accept: "application/json", ...init.headers } });
+    answer = await fetch(path, { credentials: "same-origin", signal, ...init, headers: { Accept: "application/json", ...init.headers } });
   } catch {
     throw new Problem(0, "No answer", "The server does not answer. Trying again.", "");
   }

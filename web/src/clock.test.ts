@@ -14,6 +14,27 @@ test("the server's time is carried on at the server's speed", () => {
   assert.equal(c.now(), 2_060_000);
 });
 
+// Fails when set counts a word that says the same moment again, or silent does not ask for the speed.
+test("a server whose time stands still is silent, and its next word ends that", () => {
+  let watch = 0;
+  const c = new ServerClock(() => watch);
+  assert.ok(!c.silent); // before its first word there is nothing to be silent about
+  c.set(0, 60);
+  watch = 20_000;
+  c.set(0, 60); // the line is open, and the time the same
+  watch = 36_000;
+  assert.ok(c.silent);
+  c.set(60_000, 60);
+  assert.ok(!c.silent);
+  watch = 80_000;
+  assert.ok(c.silent);
+  c.listen();
+  assert.ok(!c.silent);
+  c.set(120_000, 0.001); // a clock that hardly moves is not late
+  watch += 60_000;
+  assert.ok(!c.silent);
+});
+
 test("held, it stands; resumed, it goes on from there", () => {
   let watch = 0;
   const c = new ServerClock(() => watch);

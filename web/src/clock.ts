@@ -5,7 +5,9 @@ export class ServerClock {
   private started = 0;
   private speed = 1;
   private running = true;
+  private advanced = 0; // stopwatch when the server's time last moved on
   private static readonly ahead = 2; // seconds of the stopwatch a virtual clock is carried on
+  private static readonly silence = 35; // seconds: the server says its time every 15, and one may be late
   private readonly stopwatch: () => number;
 
   constructor(stopwatch: () => number = () => performance.now()) {
@@ -15,6 +17,7 @@ export class ServerClock {
   // set takes the server's word; a document carries only the time, a clock event the speed too.
   set(now: number, speed = this.speed): void {
     if (!Number.isFinite(now)) return;
+    if (!(now <= this.base)) this.advanced = this.stopwatch();
     this.base = now;
     this.speed = speed;
     this.started = this.stopwatch();
@@ -38,6 +41,17 @@ export class ServerClock {
     if (this.running) return;
     this.started = this.stopwatch();
     this.running = true;
+  }
+
+  // silent is whether the server's time has stood still for longer than it may: the line is open and nothing comes, or
+  // what comes says the same moment again and again. A clock as good as stopped promises nothing.
+  get silent(): boolean {
+    return this.speed >= 1 && Number.isFinite(this.base) && this.stopwatch() - this.advanced > 1000 * ServerClock.silence;
+  }
+
+  // listen forgives the silence so far: the server was not listened to.
+  listen(): void {
+    this.advanced = this.stopwatch();
   }
 
   get live(): boolean {

@@ -27,6 +27,8 @@ const pages: [string, string, RegExp][] = [
 
 const refreshMS = 1000; // a replay sends many forecasts a second; nobody reads that fast
 const fallbackMS = 15_000; // without a stream the page asks
+const quietMS = 60_000; // and when nothing was told for so long: what is old is said by the server, when it is asked
+const staleAfter = 3 * 60_000; // as the server has it
 
 export class Shell {
   readonly clock = new ServerClock();
@@ -42,6 +44,7 @@ export class Shell {
   private page: Page | null = null;
   private live: Live | null = null;
   private connected = true;
+  private wasHeard = true;
   private pausedAt: number | null = null;
   private updatedAt = Number.NaN;
   private due: ReturnType<typeof setTimeout> | undefined;
@@ -84,7 +87,7 @@ export class Shell {
       this.alarm,
     );
     setInterval(() => this.tick(), 1000);
-    setInterval(() => !this.connected && this.request(), fallbackMS);
+    setInterval(() => (!this.heard || performance.now() - this.lastLoad > quietMS) && this.request(), fallbackMS);
     document.addEventListener("visibilitychange", () => !document.hidden && this.request());
   }
 
@@ -106,7 +109,19 @@ export class Shell {
   // ticking is whether time shown as passing can be trusted: not while paused, and not when the clock is
   // virtual and its server is away.
   get ticking(): boolean {
-    return !this.paused && (this.connected || this.clock.live);
+    return !this.paused && (this.heard || this.clock.live);
+  }
+
+  // heard is whether news would come if there were any.
+  private get heard(): boolean {
+    return this.connected && !this.clock.silent;
+  }
+
+  // old is whether a forecast issued then has been waiting for the next one too long, by the page's own clock. A virtual
+  // clock stands still when its server does, so there the silence tells.
+  old(issued: number): boolean {
+    if (this.paused || !Number.isFinite(issued)) return false;
+    return this.clock.live ? this.clock.now() - issued >= staleAfter : !this.heard;
   }
 
   show(o: { simulated: boolean; title: string; updatedAt: number; now: number; zones: string[] }): void {
@@ -212,6 +227,7 @@ export class Shell {
     this.pausedAt = null;
     this.pauseButton.textContent = "Pause";
     this.pauseButton.setAttribute("aria-label", "Pause live updates");
+    this.clock.listen();
     this.request();
     this.listen();
     this.tick();
@@ -237,7 +253,11 @@ export class Shell {
       const words = this.ticking ? `updated ${ago(now - this.updatedAt)} ago` : "not live";
       patch(this.age, words, () => [words]);
     }
-    const words = this.failure || (this.connected || this.paused ? "" : "The connection is lost. Trying again; what you see may be old.");
+    const heard = this.heard || this.paused;
+    if (this.connected && heard !== this.wasHeard) this.say(heard ? "Live again." : "Nothing new comes from the server.");
+    this.wasHeard = heard || !this.connected;
+    const lost = this.connected ? "Nothing new comes from the server. What you see may be old." : "The connection is lost. Trying again; what you see may be old.";
+    const words = this.failure || (heard ? "" : lost);
     patch(this.banner, words, () => [words]);
     this.banner.hidden = words === "";
     if (!this.paused) this.page?.tick();

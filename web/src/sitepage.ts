@@ -19,6 +19,7 @@ import { TakeAway } from "./takeaway";
 import { actBy, instant, timeElement, withTimes } from "./zone";
 
 const minute = 60_000;
+const farActBy = 120 * minute; // as the server's words have it
 
 interface Documents {
   risk: Risk;
@@ -40,6 +41,7 @@ export class SitePage implements Page {
   private before: State | null = null;
   private readonly warned = new Set<number>(); // minutes before act-by already spoken
   private wasOver = false;
+  private wasOld = false;
 
   private readonly name = h("h1", {});
   private readonly chips = h("div", { class: "chips" });
@@ -137,6 +139,11 @@ export class SitePage implements Page {
     return this.shell.ticking && this.shell.clock.now() > until;
   }
 
+  // Nor does the page wait to be told that its forecast has got old.
+  private old(): boolean {
+    return this.docs !== null && this.docs.risk.state !== "cannot_tell" && this.shell.old(instant(this.docs.risk.issued_at));
+  }
+
   private render(): void {
     if (!this.docs) return;
     const { risk, capacity, site, surge, forecast } = this.docs;
@@ -166,7 +173,7 @@ export class SitePage implements Page {
     this.marks.show(risk.surge && !quiet ? { surge: risk.surge.id, name: risk.name, takenBy: taken, takenNote: risk.surge.taken_note ?? "", mutedUntil, actBy: risk.act_by, now, zone } : null);
     this.demoted.hidden = !site.mode_why;
     patch(this.demoted, site.mode_why, () => demoted(site));
-    this.card.className = `card verdict ${look(state).tone}${risk.stale ? " stale" : ""}`;
+    this.card.className = `card verdict ${look(state).tone}${risk.stale || this.old() ? " stale" : ""}`;
     patch(this.headline, v.headline, () => withTimes(v.headline));
     patch(this.sentence, v.sentence, () => withTimes(v.sentence));
     this.was.hidden = !v.was;
@@ -203,7 +210,7 @@ export class SitePage implements Page {
   private drawFigure(): void {
     if (!this.docs) return;
     const expired = this.over() || instant(this.docs.risk.now) > instant(this.docs.risk.valid_until);
-    this.figure.show({ ...this.docs, zone: this.shell.zone, stale: this.docs.risk.stale || expired, expired });
+    this.figure.show({ ...this.docs, zone: this.shell.zone, stale: this.docs.risk.stale || expired || this.old(), expired });
   }
 
   tick(): void {
@@ -214,9 +221,12 @@ export class SitePage implements Page {
     const at = actBy(r);
     const left = at - now;
     // A countdown that may be wrong is worse than none: then the clock time stands alone.
-    const counting = this.shell.ticking && !r.stale && left < 24 * 60 * minute;
-    const clockOnly = Number.isFinite(at) && !counting;
-    const words = counting && left > 0 ? `${minutesLeft(left)} left` : ""; // what being past means the headline says
+    const old = this.old();
+    const counting = this.shell.ticking && !r.stale && !old && left < 24 * 60 * minute;
+    // Who is told that there is nothing to decide yet is not told how long that takes: it may come nearer by hours.
+    const far = r.state === "watch" && left > farActBy;
+    const clockOnly = Number.isFinite(at) && !counting && !far;
+    const words = counting && !far && left > 0 ? `${minutesLeft(left)} left` : ""; // what being past means the headline says
     patch(this.countdown, [words, clockOnly && at, zone], () => (clockOnly ? ["act by ", timeElement(at, now, zone)] : [words]));
     patch(this.pinned, [words, clockOnly, at, zone], () => ["act by ", timeElement(at, now, zone), words && ` · ${words}`]);
     this.pinned.hidden = !clockOnly && words === "";
@@ -224,10 +234,17 @@ export class SitePage implements Page {
 
     const over = this.over();
     const until = instant(r.valid_until);
-    this.ended.hidden = !over || r.stale || r.state === "cannot_tell";
-    patch(this.ended, [over, until, zone], () => ["These numbers ended at ", timeElement(until, now, zone), " and no longer count."]);
-    if (over !== this.wasOver) {
+    this.ended.hidden = !(over || old) || r.stale || r.state === "cannot_tell";
+    const issued = instant(r.issued_at);
+    patch(this.ended, [over, until, issued, zone], () =>
+      over
+        ? ["These numbers ended at ", timeElement(until, now, zone), " and no longer count."]
+        : ["This is the forecast of ", timeElement(issued, now, zone), "; normally one comes every minute. Look at live traffic as well."],
+    );
+    if (over !== this.wasOver || old !== this.wasOld) {
       this.wasOver = over;
+      this.wasOld = old;
+      this.card.classList.toggle("stale", r.stale || old);
       this.drawFigure();
     }
     if (!counting || !Number.isFinite(at)) return;
@@ -268,7 +285,8 @@ export class SitePage implements Page {
     const r = capacity.recommendation;
     const cost = (n: number) => `about ${money(n, site.capacity.currency, 2)}`;
     const threshold = site.capacity.alert_probability || 0.2;
-    const alert = risk.state === "alert";
+    // What no decision helps against was not weighed: the sentence says why there is an alert.
+    const alert = risk.state === "alert" && (risk.act_by !== null || (r?.would_be_units ?? 0) > capacity.units_now);
     const [acting, waiting] = [r?.cost_acting ?? 0, r?.cost_waiting ?? 0];
     const costs = acting > 0 && waiting > 0 ? ([acting, waiting] as const) : null;
     const sooner = !risk.act_by ? [] : (risk.time_to_breach ?? []).flatMap((t) => (t.minutes === null ? [] : [{ of20: Math.round(20 * t.probability), minutes: t.minutes }]));
