@@ -92,3 +92,49 @@ func TestPastAsFirstPublished(t *testing.T) {
 	}
 	check("dropped", map[int]bucket{7: {Missing: true}, 25: {Missing: true}})
 }
+
+// A topic gets other terms while its past is being read: what was read stays what it is, a piece that is on its way
+// with either terms is not stored, and nothing before is read any more. Another name alone ends nothing.
+//
+// Fails when: UpdateTopic does not run endPastSQL, runs it for a name, or movePastsSQL does not ask for back_to.
+func TestAPastEndsAtARevision(t *testing.T) {
+	s, _ := open(t)
+	ctx := t.Context()
+	stream := must[surgecast.Source](t)(s.EnsureSource(ctx, aSource("bluesky", surgecast.Increments)))
+	topic := must[surgecast.Topic](t)(s.CreateTopic(ctx, aTopic(surgecast.DefaultAccount, "tour", minute(30))))
+	other := must[surgecast.Topic](t)(s.CreateTopic(ctx, aTopic(surgecast.DefaultAccount, "album", minute(30))))
+	l := lease(t, s, "source/bluesky")
+	ok(t, s.CommitStream(ctx, l, surgecast.StreamCounts{SourceID: stream.ID, To: "a", Begun: []surgecast.TopicPast{
+		{TopicID: topic.ID, Since: minute(30), BackTo: minute(0)}, {TopicID: other.ID, Since: minute(30), BackTo: minute(0)},
+	}}, minute(31)))
+	ok(t, s.MarkSourceMinutes(ctx, stream.ID, minute(0), minute(31), true, minute(31)))
+	piece := func(from, to int, raw float64) surgecast.PastRead {
+		p := surgecast.PastRead{SourceID: stream.ID}
+		for _, id := range []int64{topic.ID, other.ID} {
+			p.Topics = append(p.Topics, surgecast.PastMoved{TopicID: id, From: minute(from), To: minute(to)})
+			p.Rows = append(p.Rows, mention(id, stream.ID, minute(to+5), raw))
+		}
+		return p
+	}
+	topic.Name, topic.UpdatedAt = "The tour", minute(31)
+	topic = must[surgecast.Topic](t)(s.UpdateTopic(ctx, topic))
+	ok(t, s.AddPastRead(ctx, l, piece(30, 20, 3), minute(32)))
+	topic.Any, topic.UpdatedAt = append(topic.Any, "encore"), minute(33)
+	must[surgecast.Topic](t)(s.UpdateTopic(ctx, topic))
+	ok(t, s.AddPastRead(ctx, l, piece(20, 10, 7), minute(34)))
+
+	for id, want := range map[int64]surgecast.TopicPast{
+		topic.ID: {TopicID: topic.ID, Since: minute(20), ReadUntil: minute(30)},
+		other.ID: {TopicID: other.ID, Since: minute(10), ReadUntil: minute(30), BackTo: minute(0)},
+	} {
+		if d := cmp.Diff(want, must[map[int64]surgecast.TopicPast](t)(s.PastsOf(ctx, id))[stream.ID]); d != "" {
+			t.Errorf("topic %d (-want +got):\n%s", id, d)
+		}
+	}
+	bs := must[[]surgecast.MentionBucket](t)(s.Mentions(ctx, topic.ID, stream.ID, minute(0), minute(31), false))
+	for i, want := range map[int]surgecast.MentionBucket{19: {Missing: true}, 15: {Missing: true}, 20: {}, 25: {Raw: 3}} {
+		if bs[i].Raw != want.Raw || bs[i].Missing != want.Missing {
+			t.Errorf("minute %d: %+v, want raw %v, missing %t", i, bs[i], want.Raw, want.Missing)
+		}
+	}
+}

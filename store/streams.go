@@ -153,12 +153,12 @@ func (s *Store) PastsOf(ctx context.Context, topicID int64) (map[int64]surgecast
 }
 
 // The condition on since makes a piece that is added again, after an answer was lost or by a process that was
-// paused, change nothing.
+// paused, change nothing; that on back_to a piece of a past whose reading a new revision has ended meanwhile.
 const movePastsSQL = `
 	UPDATE topic_past p SET since = n.too, read_until = coalesce(p.read_until, p.since),
 		back_to = CASE WHEN n.done THEN NULL ELSE p.back_to END, border = CASE WHEN n.done THEN NULL ELSE n.border END
 	FROM   unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::boolean[], $6::bytea[]) AS n (topic_id, since, too, done, border)
-	WHERE  p.topic_id = n.topic_id AND p.source_id = $1 AND p.since = n.since
+	WHERE  p.topic_id = n.topic_id AND p.source_id = $1 AND p.since = n.since AND p.back_to IS NOT NULL
 	RETURNING p.topic_id`
 
 // readBackSQL replaces minutes. What was published first of a minute nobody had counted is nothing.

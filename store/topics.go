@@ -56,8 +56,13 @@ func (s *Store) CreateTopic(ctx context.Context, t surgecast.Topic) (surgecast.T
 	return t, nil
 }
 
+// endPastSQL ends the reading of a topic's past where it is. Read on with other terms, its older hours would be of
+// another thing than its newer ones.
+const endPastSQL = `UPDATE topic_past SET back_to = NULL, border = NULL WHERE topic_id = $1 AND back_to IS NOT NULL`
+
 // UpdateTopic replaces a topic's name and terms. Changed terms start a revision at t.UpdatedAt: counts
-// before and after it are not of the same thing.
+// before and after it are not of the same thing, so what was read of its past stays with the terms before, like
+// the minutes that were counted with them, and no more of it is read.
 func (s *Store) UpdateTopic(ctx context.Context, t surgecast.Topic) (surgecast.Topic, error) {
 	var out surgecast.Topic
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -79,6 +84,9 @@ func (s *Store) UpdateTopic(ctx context.Context, t surgecast.Topic) (surgecast.T
 			return nil
 		}
 		out.Any, out.And, out.Not, out.Since = t.Any, t.And, t.Not, out.UpdatedAt
+		if _, err := tx.Exec(ctx, endPastSQL, out.ID); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, startRevisionSQL, out.ID, out.Revision, orEmpty(t.Any), orEmpty(t.And), orEmpty(t.Not), out.Since)
 		return err
 	})
