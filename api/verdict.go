@@ -17,6 +17,7 @@ type VerdictBody struct {
 	Overview       string   `json:"overview"`
 	Visitors       string   `json:"visitors"`
 	Caveats        []string `json:"caveats"`
+	Was            string   `json:"was" doc:"What the chance was some twenty minutes ago, where it has moved since; empty: it has not"`
 	HorizonMinutes int      `json:"horizon_minutes"`
 	Simulated      bool     `json:"simulated"`
 }
@@ -25,7 +26,7 @@ func verdictBody(v surgecast.Verdict) VerdictBody {
 	return VerdictBody{
 		State: string(v.State), Headline: v.Headline, Sentence: v.Sentence, Word: v.Word,
 		ShownPercent: v.ShownPercent, ShownValue: Number(v.ShownValue), Overview: v.Overview, Visitors: v.Visitors,
-		Caveats: append([]string{}, v.Caveats...), HorizonMinutes: v.Horizon, Simulated: v.Simulated,
+		Caveats: append([]string{}, v.Caveats...), Was: v.Was, HorizonMinutes: v.Horizon, Simulated: v.Simulated,
 	}
 }
 
