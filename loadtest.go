@@ -132,9 +132,9 @@ func (m Measured) Taken(c CapacityProfile) (MeasuredCapacity, error) {
 		}
 	case !math.IsInf(m.Interval[1], 1):
 		return out, nil
-	case c.RPMPerUnit >= m.RPMPerUnit:
+	case c.Each() >= m.RPMPerUnit:
 		return out, &FieldError{
-			Field: "site", Detail: fmt.Sprintf("is judged by %.4g a unit; no load test reached the limit, and at least %.4g says nothing against that", c.RPMPerUnit, m.RPMPerUnit),
+			Field: "site", Detail: fmt.Sprintf("is judged by %.4g a unit; no load test reached the limit, and at least %.4g says nothing against that", c.Each(), m.RPMPerUnit),
 			Remedy: "Test with more load, until some step breaks a limit. Nothing was changed.",
 		}
 	}

@@ -1,9 +1,14 @@
 package surgecast
 
-import "math"
+import (
+	"math"
+
+	"surgecast/capacity/erlang"
+)
 
 // Requests a minute and units are turned into each other here and nowhere else: by the curve load tests measured
-// where a site has one, else by so many requests a minute a unit.
+// where a site has one, else by so many requests a minute a unit; and where nobody stated that, by what Erlang's formulas
+// tell of so many workers.
 
 // MeasuredCapacity is what load tests told of a site's capacity when a person took it over. It is dropped when a
 // person sets rpm_per_unit by hand.
@@ -49,11 +54,43 @@ func (c CapacityProfile) Untested(n int) bool {
 	return k != nil && n > k.TestedMax
 }
 
-// Serves is the requests a minute n units take, 0 when unknown. With more units than were ever tested it is what the
-// most tested ones took: nothing is extrapolated (see Untested).
+// mayWaitLonger is the share of requests that may wait longer than WaitLimitSeconds: the limit it comes from is a p95.
+const mayWaitLonger = .05
+
+// staffed reports whether what units serve follows from their workers.
+func (c CapacityProfile) staffed() bool {
+	return !(c.RPMPerUnit > 0) && c.WorkersPerUnit > 0 && c.ServiceSeconds > 0 && c.WaitLimitSeconds() > 0
+}
+
+// WaitLimitSeconds is what the p95 limit leaves for waiting once an answer itself took its mean.
+func (c CapacityProfile) WaitLimitSeconds() float64 {
+	return float64(c.P95LimitMS)/1000 - c.ServiceSeconds
+}
+
+// waitLimit is the same in service times.
+func (c CapacityProfile) waitLimit() float64 { return c.WaitLimitSeconds() / c.ServiceSeconds }
+
+// Known reports whether anything says what units serve. Without it no risk is claimed.
+func (c CapacityProfile) Known() bool { return c.RPMPerUnit > 0 || c.staffed() }
+
+// Each is the requests a minute each of Units serves, 0 when unknown: RPMPerUnit, or what their workers come to.
+func (c CapacityProfile) Each() float64 {
+	if !c.staffed() {
+		return c.RPMPerUnit
+	}
+	n := max(c.Units, 1)
+	return c.Serves(n) / float64(n)
+}
+
+// Serves is the requests a minute n units take, 0 when unknown. By workers it is the most with which 95 in 100 requests
+// wait no longer than WaitLimitSeconds (M/M/c, all units behind one queue). By a curve, with more units than were ever tested, it is
+// what the most tested ones took: nothing is extrapolated (see Untested).
 func (c CapacityProfile) Serves(n int) float64 {
-	if n <= 0 || !(c.RPMPerUnit > 0) {
+	switch {
+	case n <= 0 || !c.Known():
 		return 0
+	case c.staffed():
+		return erlang.Load(n*c.WorkersPerUnit, c.waitLimit(), mayWaitLonger) * 60 / c.ServiceSeconds
 	}
 	if k := c.curve(); k != nil {
 		return k.RPM(min(n, k.TestedMax))
@@ -88,8 +125,11 @@ func (c CapacityProfile) ServesBetween(n int) (low, high float64) {
 // would need, because sending nothing more into a surge would do harm. By one that has turned, it is the units that
 // serve most: more of them would do harm.
 func (c CapacityProfile) UnitsFor(rpm float64) (int, CapacityReach) {
-	if !(rpm > 0) || !(c.RPMPerUnit > 0) {
+	switch {
+	case !(rpm > 0) || !c.Known():
 		return 0, ReachMeasured
+	case c.staffed():
+		return erlang.Groups(rpm*(1-noise)*c.ServiceSeconds/60, c.WorkersPerUnit, c.waitLimit(), mayWaitLonger, MaxUnitsCounted), ReachMeasured
 	}
 	k := c.curve()
 	if k == nil {

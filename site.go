@@ -69,9 +69,14 @@ type CapacityProfile struct {
 	Units      int     // units serving now, as configured; traffic may report an observed number
 	MinUnits   int     // never fewer
 	MaxUnits   int     // never more; 0: no cap
-	RPMPerUnit float64 // requests a minute one unit serves; 0: capacity unknown, no risk is claimed
+	RPMPerUnit float64 // requests a minute one unit serves; 0: not stated (see Known)
 	// Measured is what load tests told beyond RPMPerUnit, which is then what each of Units serves; nil: set by hand.
 	Measured *MeasuredCapacity
+	// WorkersPerUnit and ServiceSeconds tell what units serve where nobody measured it: how many requests a unit answers
+	// at once, and how long one takes on average when nobody waits. Both or neither, never beside RPMPerUnit, and with
+	// P95LimitMS: what it leaves for waiting decides (Serves).
+	WorkersPerUnit int
+	ServiceSeconds float64
 
 	LeadTimeP50Seconds int // decision → serving, median
 	LeadTimeP95Seconds int // decision → serving, 95 in 100 are faster

@@ -73,6 +73,8 @@ func (s *Site) Check() error {
 		{"capacity.min_units", float64(c.MinUnits), 1e6},
 		{"capacity.max_units", float64(c.MaxUnits), 1e6},
 		{"capacity.rpm_per_unit", c.RPMPerUnit, 1e9},
+		{"capacity.workers_per_unit", float64(c.WorkersPerUnit), 1e4},
+		{"capacity.service_seconds", c.ServiceSeconds, 600},
 		{"capacity.lead_time_p50", float64(c.LeadTimeP50Seconds), 86400},
 		{"capacity.lead_time_p95", float64(c.LeadTimeP95Seconds), 86400},
 		{"capacity.p95_limit_ms", float64(c.P95LimitMS), 1e6},
@@ -84,7 +86,16 @@ func (s *Site) Check() error {
 			return bad(f.name, f.v, "is out of range", fmt.Sprintf("Use 0 to %g.", f.max))
 		}
 	}
+	workers, service := c.WorkersPerUnit > 0, c.ServiceSeconds > 0
 	switch {
+	case workers && !service:
+		return bad("capacity.service_seconds", c.ServiceSeconds, "is missing beside workers_per_unit", "Say how many seconds a request takes on average when nobody waits, or leave out workers_per_unit.")
+	case service && !workers:
+		return bad("capacity.workers_per_unit", c.WorkersPerUnit, "is missing beside service_seconds", "Say how many requests one unit answers at once, or leave out service_seconds.")
+	case workers && c.RPMPerUnit > 0:
+		return bad("capacity.rpm_per_unit", c.RPMPerUnit, "stands beside workers_per_unit and service_seconds, which say the same in another way", "Leave it out to have it worked out from them; or keep it, it is the better one where it was measured, and leave them out.")
+	case workers && !(c.WaitLimitSeconds() > 0):
+		return bad("capacity.p95_limit_ms", c.P95LimitMS, fmt.Sprintf("leaves nothing for waiting: a request alone takes service_seconds, %g", c.ServiceSeconds), "Say how slow an answer may be, more than it takes when nobody waits: what so many workers serve depends on it.")
 	case c.MaxUnits != 0 && c.MaxUnits < c.MinUnits:
 		return bad("capacity.max_units", c.MaxUnits, "is below min_units", "Raise it, or leave it out for no cap.")
 	case c.LeadTimeP95Seconds < c.LeadTimeP50Seconds:

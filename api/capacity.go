@@ -16,7 +16,7 @@ type CapacityAnswer struct {
 	UnitsNow       int                 `json:"units_now"`
 	MinUnits       int                 `json:"min_units"`
 	MaxUnits       int                 `json:"max_units" doc:"0: no cap"`
-	RPMPerUnit     Rate                `json:"rpm_per_unit"`
+	RPMPerUnit     Rate                `json:"rpm_per_unit" doc:"What each of the units configured serves: stated, measured, or worked out of workers_per_unit and service_seconds"`
 	CapacityRPM    Rate                `json:"capacity_rpm" doc:"What units_now serve"`
 	Measured       *MeasuredNowBody    `json:"measured" doc:"What load tests tell of capacity_rpm; null: the figure was set by hand"`
 	Recommendation *RecommendationBody `json:"recommendation" doc:"null when nothing is known, or no longer"`
@@ -81,7 +81,7 @@ func (s *Server) capacity(ctx context.Context, in *SitePath) (*capacityOut, erro
 	b := CapacityAnswer{
 		Site: st.site.Slug, ForecastHead: head(f, now), Mode: string(st.site.Mode), Frozen: s.memory.isFrozen(st.site.AccountID),
 		UnitsNow: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits,
-		RPMPerUnit: Rate(unknownIfZero(c.RPMPerUnit)), CapacityRPM: Rate(unknownIfZero(c.RPM())),
+		RPMPerUnit: Rate(unknownIfZero(c.Each())), CapacityRPM: Rate(unknownIfZero(c.RPM())),
 	}
 	if holds(st.override, now) {
 		o := overrideBody(*st.override)

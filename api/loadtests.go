@@ -342,13 +342,13 @@ func (s *Server) applyMeasured(ctx context.Context, site surgecast.Site, m surge
 		return site, problem(http.StatusConflict, codeCapacityUnknown, site.Slug+": "+cannot.Detail, cannot.Remedy)
 	}
 	changed, err := s.c.Store.ApplyCapacity(ctx, surgecast.CapacityChange{
-		SiteID: site.ID, At: s.now(), By: caller(ctx).name, FromRPM: site.Capacity.RPMPerUnit, ToRPM: m.RPMPerUnit, Interval: m.Interval,
+		SiteID: site.ID, At: s.now(), By: caller(ctx).name, FromRPM: site.Capacity.Each(), ToRPM: m.RPMPerUnit, Interval: m.Interval,
 		TestIDs: ids, TestedMax: m.TestedMax, Measured: taken, Words: words,
 	})
 	if err != nil {
 		return site, fmt.Errorf("applying the measured capacity of %s: %w", site.Slug, err)
 	}
-	s.log.InfoContext(ctx, "measured capacity applied", "site", site.Slug, "by", caller(ctx).name, "from_rpm_per_unit", site.Capacity.RPMPerUnit, "to_rpm_per_unit", m.RPMPerUnit)
+	s.log.InfoContext(ctx, "measured capacity applied", "site", site.Slug, "by", caller(ctx).name, "from_rpm_per_unit", site.Capacity.Each(), "to_rpm_per_unit", m.RPMPerUnit)
 	s.memory.put(changed)
 	return changed, nil
 }
@@ -492,7 +492,7 @@ func loadTestBody(t surgecast.LoadTest) LoadTestBody {
 
 func measuredBody(site surgecast.Site, m surgecast.Measured) MeasuredBody {
 	b := MeasuredBody{
-		RPMPerUnit: Rate(m.RPMPerUnit), LowRPM: Rate(m.Interval[0]), HighRPM: Rate(m.Interval[1]), InUseRPM: Rate(unknownIfZero(site.Capacity.RPMPerUnit)),
+		RPMPerUnit: Rate(m.RPMPerUnit), LowRPM: Rate(m.Interval[0]), HighRPM: Rate(m.Interval[1]), InUseRPM: Rate(unknownIfZero(site.Capacity.Each())),
 		TestedMaxUnits: m.TestedMax, PeakUnits: Number(m.PeakUnits), Levels: []MeasuredLevel{}, Sentences: nonNil(m.Sentences),
 	}
 	for _, l := range m.Levels {

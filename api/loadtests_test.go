@@ -68,8 +68,8 @@ func (f *fakeStore) ApplyCapacity(_ context.Context, c surgecast.CapacityChange)
 		return surgecast.Site{}, err
 	}
 	for i := range f.sites {
-		if s := &f.sites[i]; s.ID == c.SiteID && s.Capacity.RPMPerUnit == c.FromRPM {
-			s.Capacity.RPMPerUnit = c.ToRPM
+		if s := &f.sites[i]; s.ID == c.SiteID && s.Capacity.Each() == c.FromRPM {
+			s.Capacity.RPMPerUnit, s.Capacity.WorkersPerUnit, s.Capacity.ServiceSeconds = c.ToRPM, 0, 0
 			f.measured = append(f.measured, c)
 			return *s, nil
 		}
@@ -338,5 +338,55 @@ func TestRehearsal(t *testing.T) {
 	ts.pass(time.Hour)
 	if a := ts.ask("GET", "/v1/sites/nordlicht/rehearsal", ""); a.status != 503 || a.json(t)["code"] != codeExpired {
 		t.Errorf("of an expired forecast: %d %s", a.status, a.body)
+	}
+}
+
+// A site that states its workers is judged by what they come to, on every path alike, can be written back as it was
+// read, and gives way to a load test.
+//
+// Fails when: SiteFields.into or siteBody leaves out ServiceSeconds, or perUnit answers RPMPerUnit.
+func TestASiteOfWorkers(t *testing.T) {
+	ts := newTest(t, keyless)
+	body := `{"name":"Nordlicht","mode":"act","capacity":{"units":6,"min_units":1,"workers_per_unit":16,"service_seconds":0.2,"p95_limit_ms":1000}}`
+	site := ts.site(1, "nordlicht")
+	a := ts.ask("PUT", "/v1/sites/nordlicht", body)
+	c, _ := a.json(t)["capacity"].(map[string]any)
+	all, _ := c["capacity_rpm"].(float64)
+	if a.status != http.StatusOK || c["workers_per_unit"] != 16. || c["service_seconds"] != .2 || c["rpm_per_unit"] != 0. || !(all > 26000 && all < 28800) {
+		t.Fatalf("%d: %s", a.status, a.body)
+	}
+	for _, field := range []string{"name", "capacity"} { // the whole answer goes back as it came
+		if a.json(t)[field] == nil {
+			t.Fatalf("no %s in %s", field, a.body)
+		}
+	}
+	again, _ := json.Marshal(map[string]any{"name": "Nordlicht", "mode": "act", "capacity": c})
+	if b := ts.ask("PUT", "/v1/sites/nordlicht", string(again)); b.status != http.StatusOK {
+		t.Errorf("written back as it was read: %d: %s", b.status, b.body)
+	}
+	for _, s := range ts.store.sites {
+		if s.Slug == "nordlicht" {
+			site = s
+		}
+	}
+	ts.told(site, func(f *surgecast.SiteForecast) {
+		f.CapacityRPM, f.RPMPerUnit = site.Capacity.RPM(), site.Capacity.Each()
+		f.Recommendation.Units, f.Recommendation.DemandRPM = 7, 30000
+	})
+	if got := ts.ask("GET", "/v1/sites/nordlicht/capacity", "").json(t); math.Abs(got["rpm_per_unit"].(float64)*6-all) > .01 || math.Abs(got["capacity_rpm"].(float64)-all) > .01 {
+		t.Errorf("six of %v are %v, the site says %v", got["rpm_per_unit"], got["capacity_rpm"], all)
+	}
+	if got := ts.ask("GET", "/v1/sites/nordlicht/scale", "").json(t); got["units"] != 7. || math.Ceil(got["expected_rps"].(float64)*60/site.Capacity.Each()-1e-9) != 7 {
+		t.Errorf("/scale %v", got)
+	}
+	for field, wrong := range map[string]string{
+		"capacity.rpm_per_unit":     `{"units":6,"workers_per_unit":16,"service_seconds":0.2,"p95_limit_ms":1000,"rpm_per_unit":200}`,
+		"capacity.p95_limit_ms":     `{"units":6,"workers_per_unit":16,"service_seconds":0.2}`,
+		"capacity.service_seconds":  `{"units":6,"workers_per_unit":16}`,
+		"capacity.workers_per_unit": `{"units":6,"service_seconds":0.2}`,
+	} {
+		if b := ts.ask("PUT", "/v1/sites/nordlicht", `{"capacity":`+wrong+`}`); b.status != http.StatusUnprocessableEntity || b.json(t)["field"] != field || b.json(t)["remedy"] == "" {
+			t.Errorf("%s: %d: %s", wrong, b.status, b.body)
+		}
 	}
 }

@@ -171,7 +171,7 @@ func answerByRule(st standing, now time.Time) (ScaleBody, *Problem) {
 	if perUnit(c) == 0 || math.IsNaN(f.CapacityRPM) || f.RPMPerUnit == 0 || math.IsNaN(f.RPMPerUnit) {
 		b.WouldBeUnits = nil
 		if c.MinUnits <= 0 {
-			return b, noNumber(codeCapacityUnknown, "nobody said how much one unit serves", "Set capacity.rpm_per_unit of the site, or min_units.")
+			return b, noNumber(codeCapacityUnknown, "nobody said how much one unit serves", "Set capacity.rpm_per_unit of the site, or workers_per_unit and service_seconds, or min_units.")
 		}
 		// What the engine still hands back stays above the least: a profile that was emptied sheds nothing at once.
 		b.Units, b.Reason = max(c.MinUnits, f.Recommendation.Units), codeCapacityUnknown
@@ -201,10 +201,11 @@ func answerByRule(st standing, now time.Time) (ScaleBody, *Problem) {
 }
 
 func perUnit(c surgecast.CapacityProfile) float64 {
-	if math.IsNaN(c.RPMPerUnit) || math.IsInf(c.RPMPerUnit, 0) || c.RPMPerUnit < 0 {
+	each := c.Each()
+	if math.IsNaN(each) || math.IsInf(each, 0) || each < 0 {
 		return 0
 	}
-	return c.RPMPerUnit
+	return each
 }
 
 // noNumber is the answer when nothing is known: scalers hold what they have on an error, and would

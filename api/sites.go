@@ -14,11 +14,15 @@ import (
 
 // CapacityBody is what a site can serve and what being wrong costs. What is left out gets a default.
 type CapacityBody struct {
-	Units       int     `json:"units" minimum:"0" maximum:"1000000" required:"false" doc:"Units serving now, as configured; default 1"`
-	MinUnits    int     `json:"min_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never fewer; default 1"`
-	MaxUnits    int     `json:"max_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never more; 0: no cap"`
-	RPMPerUnit  float64 `json:"rpm_per_unit" minimum:"0" maximum:"1000000000" required:"false" doc:"Requests a minute one unit serves; 0: unknown, no risk is claimed"`
-	CapacityRPM Rate    `json:"capacity_rpm" required:"false" doc:"What units serve, by the measured curve or else units × rpm_per_unit; read only"`
+	Units      int     `json:"units" minimum:"0" maximum:"1000000" required:"false" doc:"Units serving now, as configured; default 1"`
+	MinUnits   int     `json:"min_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never fewer; default 1"`
+	MaxUnits   int     `json:"max_units" minimum:"0" maximum:"1000000" required:"false" doc:"Never more; 0: no cap"`
+	RPMPerUnit float64 `json:"rpm_per_unit" minimum:"0" maximum:"1000000000" required:"false" doc:"Requests a minute one unit serves, as stated or measured; 0: not stated"`
+	// Where nobody measured it.
+	WorkersPerUnit int     `json:"workers_per_unit" minimum:"0" maximum:"10000" required:"false" doc:"Requests one unit answers at once. With service_seconds and p95_limit_ms, and without rpm_per_unit, capacity_rpm is the most with which 95 in 100 requests wait no longer than p95_limit_ms leaves (Erlang C, one queue). A load test taken over clears both; 0: not stated"`
+	ServiceSeconds float64 `json:"service_seconds" minimum:"0" maximum:"600" required:"false" doc:"Seconds a request takes on average when nobody waits; 0: not stated"`
+
+	CapacityRPM Rate `json:"capacity_rpm" required:"false" doc:"What units serve, by the measured curve, units × rpm_per_unit or their workers; null: unknown, no risk is claimed. Read only"`
 
 	Measured *MeasuredNowBody `json:"measured" required:"false" doc:"What load tests tell of capacity_rpm; null: the figure was set by hand. Read only; another rpm_per_unit drops it"`
 
@@ -261,7 +265,7 @@ func (f SiteFields) into(s *surgecast.Site) error {
 	s.Name, s.Kind, s.Mode, s.TimeZone = strings.TrimSpace(f.Name), surgecast.SiteKind(f.Kind), surgecast.Mode(f.Mode), f.TimeZone
 	s.Segments = segments
 	s.Capacity = surgecast.CapacityProfile{
-		Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit,
+		Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit, WorkersPerUnit: c.WorkersPerUnit, ServiceSeconds: c.ServiceSeconds,
 		LeadTimeP50Seconds: c.LeadTimeP50Seconds, LeadTimeP95Seconds: c.LeadTimeP95Seconds,
 		SustainMinutes: c.SustainMinutes, P95LimitMS: c.P95LimitMS,
 		CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Currency: c.Currency,
@@ -279,7 +283,7 @@ func siteBody(s surgecast.Site) SiteBody {
 			Name: s.Name, Kind: string(s.Kind), Mode: string(s.Mode), ModeSince: maybe(s.ModeSince), TimeZone: s.TimeZone,
 			Segments: []SegmentBody{},
 			Capacity: CapacityBody{
-				Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit,
+				Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit, WorkersPerUnit: c.WorkersPerUnit, ServiceSeconds: c.ServiceSeconds,
 				CapacityRPM: Rate(unknownIfZero(c.RPM())), Measured: measuredNow(c, c.Units),
 				LeadTimeP50Seconds: c.LeadTimeP50Seconds, LeadTimeP95Seconds: c.LeadTimeP95Seconds,
 				SustainMinutes: c.SustainMinutes, P95LimitMS: c.P95LimitMS,

@@ -26,11 +26,11 @@ func Alpha(p surgecast.CapacityProfile) float64 {
 	if p.TargetQuantile > 0 {
 		return clip(p.TargetQuantile, MinAlpha, MaxAlpha)
 	}
-	if !(p.CostLostRequest > 0) || !(p.CostIdleUnitHour > 0) || !(p.RPMPerUnit > 0) {
+	if !(p.CostLostRequest > 0) || !(p.CostIdleUnitHour > 0) || !p.Known() {
 		return DefaultAlpha
 	}
 	under := p.CostLostRequest
-	over := p.CostIdleUnitHour / 60 / p.RPMPerUnit
+	over := p.CostIdleUnitHour / 60 / p.Each()
 	return clip(under/(under+over), MinAlpha, MaxAlpha)
 }
 

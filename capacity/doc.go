@@ -13,5 +13,5 @@
 //   - while a site is not in mode act, the answer is min_units and the rest stands in WouldBeUnits.
 //
 // It also holds what tells a site's capacity from measurements, the scalability law fitted to load
-// tests (USL). It has no clock, no names, no storage: everything arrives as an argument.
+// tests (USL); package erlang beside it holds how long requests wait for one of several workers. It has no clock, no names, no storage: everything arrives as an argument.
 package capacity

@@ -113,7 +113,7 @@ func Recommend(in Input) surgecast.Recommendation {
 	rec.Units, rec.Reason = answer.units, answer.reason
 	if rec.Reason == ReasonOverride || rec.Reason == ReasonFrozen {
 		rec.Plan = []surgecast.Step{{At: in.Now, Units: rec.Units}}
-	} else if p.RPMPerUnit > 0 {
+	} else if p.Known() {
 		rec.Plan = in.plan(want.units, rec.Alpha)
 		rec.CostActing = costOfActing(rec.Plan, in.UnitsNow, p)
 		rec.CostWaiting = in.costOfWaiting()
@@ -198,7 +198,7 @@ func (in Input) wish(rec *surgecast.Recommendation) choice {
 			floor.units = u // ignorance does not lower it
 		}
 	}
-	if !(p.RPMPerUnit > 0) {
+	if !p.Known() {
 		return bounded(choice{max(p.MinUnits, floor.units), ReasonNoCapacity}, p)
 	}
 

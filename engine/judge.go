@@ -111,7 +111,7 @@ func (t *track) forecast(now time.Time, names []string) surgecast.SiteForecast {
 		LeadMinutes: surgecast.LeadMinutes[:], Levels: surgecast.Levels[:], QuantilesRPM: clone(t.fc.Q),
 		HorizonMinutes: surgecast.HorizonMinutes[:], MaxQuantilesRPM: clone(t.fc.MaxQ),
 		ProfileStepMinutes: t.fc.ProfileSteps, ProfileRPM: slices.Clone(t.fc.Profile),
-		DemandRPM: t.run.demand(max(1, c.SustainMinutes)), CapacityRPM: t.capacityRPM(), Units: t.unitsNow(), RPMPerUnit: c.RPMPerUnit,
+		DemandRPM: t.run.demand(max(1, c.SustainMinutes)), CapacityRPM: t.capacityRPM(), Units: t.unitsNow(), RPMPerUnit: c.Each(),
 		LeadTimeP95Seconds: c.LeadTimeP95Seconds, SustainMinutes: c.SustainMinutes,
 		CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Alpha: capacity.Alpha(c),
 		ModelVersion: model.Version,

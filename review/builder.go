@@ -306,7 +306,7 @@ func (b *Builder) Report() (Report, error) {
 		Site: SiteFacts{
 			Slug: b.o.Site.Slug, Name: b.o.Site.Name, TimeZone: b.o.Site.TimeZone,
 			Simulated: b.o.Site.Simulated || b.simulated, Mode: b.o.Site.Mode,
-			Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit, CapacityRPM: c.RPM(),
+			Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.Each(), CapacityRPM: c.RPM(),
 			LeadTimeP95Seconds: c.LeadTimeP95Seconds, SustainMinutes: max(1, c.SustainMinutes),
 			CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Currency: c.Currency,
 		},
@@ -374,7 +374,7 @@ func (b *Builder) traffic(r *Report) {
 
 	b.stories(r, from, to)
 
-	if c.RPMPerUnit > 0 && to > from {
+	if c.Known() && to > from {
 		players := rivals(c, b.s.start)
 		if len(b.rows) > 0 {
 			players = append([]rule{b.ledger()}, players...)

@@ -20,7 +20,7 @@ const hold = -1
 
 // unitsFor is how many units carry so many requests a minute.
 func unitsFor(demandRPM float64, p surgecast.CapacityProfile) int {
-	if math.IsNaN(demandRPM) || p.RPMPerUnit <= 0 {
+	if math.IsNaN(demandRPM) || !p.Known() {
 		return hold
 	}
 	n, _ := p.UnitsFor(demandRPM)

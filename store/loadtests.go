@@ -116,8 +116,8 @@ func (s *Store) DeleteLoadTest(ctx context.Context, siteID int64, id string) err
 }
 
 const changeCapacitySQL = `
-	UPDATE site SET rpm_per_unit = $3, updated_at = $4, measured = $5
-	WHERE id = $1 AND rpm_per_unit = $2
+	UPDATE site SET rpm_per_unit = $2, updated_at = $3, measured = $4, workers_per_unit = 0, service_seconds = 0
+	WHERE id = $1
 	RETURNING ` + siteColumns
 
 const logCapacitySQL = `
@@ -125,21 +125,31 @@ const logCapacitySQL = `
 	SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM capacity_change WHERE site_id = $1`
 
 // ApplyCapacity makes what load tests measured the site's rpm_per_unit and writes down who did so on which evidence,
-// both or neither. The curve they make, if any, is the site's from then on. Where the site's figure is no longer FromRPM, somebody else has changed it: ErrConflict.
+// both or neither. The curve they make, if any, is the site's from then on,
+// and what its workers told is dropped: a measured figure is the better one. Where the site's figure is no longer
+// FromRPM, somebody else has changed it: ErrConflict.
 func (s *Store) ApplyCapacity(ctx context.Context, c surgecast.CapacityChange) (site surgecast.Site, err error) {
 	measured, err := json.Marshal(c.Measured)
 	if err != nil {
 		return site, fmt.Errorf("encoding the measured capacity of site %d: %w", c.SiteID, err)
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, changeCapacitySQL, c.SiteID, c.FromRPM, c.ToRPM, c.At, string(measured))
+		rows, _ := tx.Query(ctx, `SELECT `+siteColumns+` FROM site WHERE id = $1 FOR NO KEY UPDATE`, c.SiteID)
+		before, err := pgx.CollectExactlyOneRow(rows, scanSite)
+		if err != nil {
+			return err
+		}
+		if before.Capacity.Each() != c.FromRPM {
+			return surgecast.ErrConflict
+		}
+		rows, _ = tx.Query(ctx, changeCapacitySQL, c.SiteID, c.ToRPM, c.At, string(measured))
 		if site, err = pgx.CollectExactlyOneRow(rows, scanSite); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, logCapacitySQL, c.SiteID, c.At, c.By, c.FromRPM, c.ToRPM, c.Interval[0], c.Interval[1], c.TestedMax, orEmpty(c.TestIDs), c.Words)
+		_, err = tx.Exec(ctx, logCapacitySQL, c.SiteID, c.At, c.By, c.FromRPM, c.ToRPM, c.Interval[0], c.Interval[1], c.TestedMax, orEmpty(c.TestIDs), c.Words)
 		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, surgecast.ErrConflict) {
 		return site, fmt.Errorf("capacity of site %d is no longer %g a unit: %w", c.SiteID, c.FromRPM, surgecast.ErrConflict)
 	}
 	if err != nil {

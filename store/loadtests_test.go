@@ -67,7 +67,7 @@ func TestLoadTestsAreBounded(t *testing.T) {
 }
 
 // Capacity and its reason are written together; nobody's change is overwritten unseen, and the log is not rewritten.
-// Fails when: `AND rpm_per_unit = $2` leaves changeCapacitySQL, or the CASE leaves updateSiteSQL.
+// Fails when: ApplyCapacity does not compare with FromRPM, or the CASE leaves updateSiteSQL.
 func TestApplyCapacity(t *testing.T) {
 	s, pool := open(t)
 	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), aSite(surgecast.DefaultAccount, "shop"))) // 5,000 a unit
@@ -113,4 +113,32 @@ func TestApplyCapacity(t *testing.T) {
 		t.Error("the log can be rewritten")
 	}
 	ok(t, s.DeleteSite(t.Context(), surgecast.DefaultAccount, "shop")) // its tests and its log go with it
+}
+
+// What workers come to is stored, gives way to a measured figure, and that to workers stated again; a figure somebody
+// changed meanwhile is not overwritten unseen.
+//
+// Fails when: changeCapacitySQL leaves workers_per_unit alone, or ApplyCapacity compares with RPMPerUnit.
+func TestWorkersGiveWayToWhatWasMeasured(t *testing.T) {
+	s, _ := open(t)
+	stated := aSite(surgecast.DefaultAccount, "shop")
+	stated.Capacity.RPMPerUnit, stated.Capacity.WorkersPerUnit, stated.Capacity.ServiceSeconds, stated.Capacity.P95LimitMS = 0, 16, .2, 1000
+	shop := must[surgecast.Site](t)(s.CreateSite(t.Context(), stated))
+	if got := must[surgecast.Site](t)(s.SiteBySlug(t.Context(), surgecast.DefaultAccount, "shop")).Capacity; got.WorkersPerUnit != 16 || got.ServiceSeconds != .2 || got.RPM() != stated.Capacity.RPM() || got.RPM() == 0 {
+		t.Fatalf("read back %+v", got)
+	}
+	c := surgecast.CapacityChange{SiteID: shop.ID, At: minute(5), By: "Ana", FromRPM: shop.Capacity.Each(), ToRPM: 4200, Interval: [2]float64{4000, 4400}, TestedMax: 8, Measured: surgecast.MeasuredCapacity{LowRPM: 4000, HighRPM: 4400, TestedMax: 8}}
+	old := c
+	old.FromRPM = 0
+	if _, err := s.ApplyCapacity(t.Context(), old); !errors.Is(err, surgecast.ErrConflict) {
+		t.Errorf("a change from what never held: %v, want ErrConflict", err)
+	}
+	changed := must[surgecast.Site](t)(s.ApplyCapacity(t.Context(), c))
+	if got := changed.Capacity; got.RPMPerUnit != 4200 || got.WorkersPerUnit != 0 || got.ServiceSeconds != 0 || got.Measured == nil {
+		t.Errorf("after the load test %+v", got)
+	}
+	changed.Capacity = stated.Capacity
+	if got := must[surgecast.Site](t)(s.UpdateSite(t.Context(), changed)).Capacity; got.WorkersPerUnit != 16 || got.Measured != nil || got.RPM() != shop.Capacity.RPM() {
+		t.Errorf("stated again %+v", got)
+	}
 }

@@ -15,7 +15,7 @@ import (
 const siteColumns = `id, account_id, slug, name, kind, time_zone, mode, simulated,
 	units, min_units, max_units, rpm_per_unit, lead_time_p50_seconds, lead_time_p95_seconds, sustain_minutes, p95_limit_ms,
 	cost_lost_request, cost_idle_unit_hour, currency, target_quantile, alert_probability, max_extra_unit_hours_per_day,
-	segments, measured, mode_since, mode_by, mode_why, created_at, updated_at`
+	workers_per_unit, service_seconds, segments, measured, mode_since, mode_by, mode_why, created_at, updated_at`
 
 // segmentRow is one element of the segments column.
 type segmentRow struct {
@@ -31,7 +31,7 @@ func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 	err := row.Scan(&s.ID, &s.AccountID, &s.Slug, &s.Name, &s.Kind, &s.TimeZone, &s.Mode, &s.Simulated,
 		&c.Units, &c.MinUnits, &c.MaxUnits, &c.RPMPerUnit, &c.LeadTimeP50Seconds, &c.LeadTimeP95Seconds, &c.SustainMinutes, &c.P95LimitMS,
 		&c.CostLostRequest, &c.CostIdleUnitHour, &c.Currency, &c.TargetQuantile, &c.AlertProbability, &c.MaxExtraUnitHoursPerDay,
-		&segments, &measured, &s.ModeSince, &s.ModeBy, &s.ModeWhy, &s.CreatedAt, &s.UpdatedAt)
+		&c.WorkersPerUnit, &c.ServiceSeconds, &segments, &measured, &s.ModeSince, &s.ModeBy, &s.ModeWhy, &s.CreatedAt, &s.UpdatedAt)
 	if err != nil {
 		return s, err
 	}
@@ -51,7 +51,7 @@ func scanSite(row pgx.CollectableRow) (surgecast.Site, error) {
 	return s, nil
 }
 
-// siteArgs are the parameters both statements share, $1 to $22.
+// siteArgs are the parameters both statements share, $1 to $24.
 func siteArgs(s surgecast.Site) ([]any, error) {
 	rows := []segmentRow{}
 	for _, g := range s.Segments {
@@ -66,7 +66,7 @@ func siteArgs(s surgecast.Site) ([]any, error) {
 		s.AccountID, s.Slug, s.Name, s.Kind, s.TimeZone, s.Mode, s.Simulated,
 		c.Units, c.MinUnits, c.MaxUnits, c.RPMPerUnit, c.LeadTimeP50Seconds, c.LeadTimeP95Seconds, c.SustainMinutes, c.P95LimitMS,
 		c.CostLostRequest, c.CostIdleUnitHour, c.Currency, c.TargetQuantile, c.AlertProbability, c.MaxExtraUnitHoursPerDay,
-		string(segments),
+		string(segments), c.WorkersPerUnit, c.ServiceSeconds,
 	}, nil
 }
 
@@ -74,9 +74,9 @@ const createSiteSQL = `
 	INSERT INTO site (account_id, slug, name, kind, time_zone, mode, simulated,
 		units, min_units, max_units, rpm_per_unit, lead_time_p50_seconds, lead_time_p95_seconds, sustain_minutes, p95_limit_ms,
 		cost_lost_request, cost_idle_unit_hour, currency, target_quantile, alert_probability, max_extra_unit_hours_per_day,
-		segments, created_at, updated_at, mode_since, mode_by)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-		coalesce($23, now()), coalesce($23, now()), coalesce($23, now()), $24)
+		segments, workers_per_unit, service_seconds, created_at, updated_at, mode_since, mode_by)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+		coalesce($25, now()), coalesce($25, now()), coalesce($25, now()), $26)
 	RETURNING ` + siteColumns
 
 // CreateSite adds a site and gives it its id. A slug in use is ErrExists, one site too many a LimitError.
@@ -105,11 +105,12 @@ const updateSiteSQL = `
 		units = $8, min_units = $9, max_units = $10, rpm_per_unit = $11, lead_time_p50_seconds = $12, lead_time_p95_seconds = $13,
 		sustain_minutes = $14, p95_limit_ms = $15, cost_lost_request = $16, cost_idle_unit_hour = $17, currency = $18,
 		target_quantile = $19, alert_probability = $20, max_extra_unit_hours_per_day = $21, segments = $22,
+		workers_per_unit = $23, service_seconds = $24,
 		measured = CASE WHEN rpm_per_unit = $11 THEN measured END,
-		mode_since = CASE WHEN mode = $6 THEN mode_since ELSE coalesce($23, now()) END,
-		mode_by = CASE WHEN mode = $6 THEN mode_by ELSE $24 END,
+		mode_since = CASE WHEN mode = $6 THEN mode_since ELSE coalesce($25, now()) END,
+		mode_by = CASE WHEN mode = $6 THEN mode_by ELSE $26 END,
 		mode_why = CASE WHEN mode = $6 THEN mode_why ELSE '' END,
-		updated_at = coalesce($23, now())
+		updated_at = coalesce($25, now())
 	WHERE account_id = $1 AND slug = $2
 	RETURNING ` + siteColumns
 

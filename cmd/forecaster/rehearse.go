@@ -188,9 +188,12 @@ func propose(w io.Writer, site surgecast.Site, m surgecast.Measured) error {
 	if !(m.RPMPerUnit > 0) {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "The site is judged by %g a unit. Take the measured figure over with: forecaster rehearse apply --site %s\n", site.Capacity.RPMPerUnit, site.Slug)
+	_, err := fmt.Fprintf(w, "The site is judged by %g a unit. Take the measured figure over with: forecaster rehearse apply --site %s\n", tenths(site.Capacity.Each()), site.Slug)
 	return err
 }
+
+// tenths is a figure as it is said: what workers come to is no round number.
+func tenths(x float64) float64 { return math.Round(10*x) / 10 }
 
 func applyMeasured(ctx context.Context, g *Global, db *database, site surgecast.Site, m surgecast.Measured, ids []string) error {
 	taken, err := m.Taken(site.Capacity)
@@ -198,7 +201,7 @@ func applyMeasured(ctx context.Context, g *Global, db *database, site surgecast.
 		return err
 	}
 	changed, err := db.ApplyCapacity(ctx, surgecast.CapacityChange{
-		SiteID: site.ID, At: time.Now().UTC(), By: person(), FromRPM: site.Capacity.RPMPerUnit, ToRPM: m.RPMPerUnit, Interval: m.Interval,
+		SiteID: site.ID, At: time.Now().UTC(), By: person(), FromRPM: site.Capacity.Each(), ToRPM: m.RPMPerUnit, Interval: m.Interval,
 		TestIDs: ids, TestedMax: m.TestedMax, Measured: taken, Words: m.Sentences[len(m.Sentences)-1],
 	})
 	if err != nil {
@@ -209,7 +212,7 @@ func applyMeasured(ctx context.Context, g *Global, db *database, site surgecast.
 	if c.AtLeast() {
 		least = "at least "
 	}
-	if _, err = fmt.Fprintf(g.out, "applied: %s is judged by %s%.1f a unit instead of %g, %s\n", site.Slug, least, c.RPMPerUnit, site.Capacity.RPMPerUnit, capacityWords(c)); err != nil {
+	if _, err = fmt.Fprintf(g.out, "applied: %s is judged by %s%.1f a unit instead of %g, %s\n", site.Slug, least, c.RPMPerUnit, tenths(site.Capacity.Each()), capacityWords(c)); err != nil {
 		return err
 	}
 	if c.AtLeast() {

@@ -33,6 +33,8 @@ type siteFileCapacity struct {
 	MinUnits                int           `yaml:"min_units"`
 	MaxUnits                int           `yaml:"max_units"`
 	RPMPerUnit              float64       `yaml:"rpm_per_unit"`
+	WorkersPerUnit          int           `yaml:"workers_per_unit"`
+	ServiceSeconds          float64       `yaml:"service_seconds"`
 	LeadTimeP50             time.Duration `yaml:"lead_time_p50"`
 	LeadTimeP95             time.Duration `yaml:"lead_time_p95"`
 	SustainMinutes          int           `yaml:"sustain_minutes"`
@@ -115,7 +117,7 @@ func (f siteFile) toSite() (surgecast.Site, error) {
 		AccountID: surgecast.DefaultAccount,
 		Slug:      f.Site, Name: f.Name, Kind: surgecast.SiteKind(f.Kind), TimeZone: f.TimeZone, Mode: surgecast.Mode(f.Mode),
 		Capacity: surgecast.CapacityProfile{
-			Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit,
+			Units: c.Units, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, RPMPerUnit: c.RPMPerUnit, WorkersPerUnit: c.WorkersPerUnit, ServiceSeconds: c.ServiceSeconds,
 			LeadTimeP50Seconds: int(c.LeadTimeP50.Seconds()), LeadTimeP95Seconds: int(c.LeadTimeP95.Seconds()),
 			SustainMinutes: c.SustainMinutes, P95LimitMS: c.P95LimitMS,
 			CostLostRequest: c.CostLostRequest, CostIdleUnitHour: c.CostIdleUnitHour, Currency: c.Currency,

@@ -26,7 +26,10 @@ type siteAddCmd struct {
 	TimeZone   string        `name:"time-zone" help:"IANA zone of the audience, such as Europe/Berlin." default:"UTC"`
 	Mode       string        `help:"shadow (only watch), advise or act." default:"shadow"`
 	Units      int           `help:"Replicas, instances or workers serving now."`
-	RPMPerUnit float64       `name:"rpm-per-unit" help:"Requests a minute one unit serves. Without it no risk is claimed."`
+	RPMPerUnit float64       `name:"rpm-per-unit" help:"Requests a minute one unit serves. Without it, or --workers-per-unit, no risk is claimed."`
+	Workers    int           `name:"workers-per-unit" help:"Not measured yet: requests one unit answers at once. With --service-seconds and --p95-limit-ms, instead of --rpm-per-unit."`
+	Service    float64       `name:"service-seconds" help:"Seconds a request takes on average when nobody waits."`
+	P95LimitMS int           `name:"p95-limit-ms" help:"Slower minutes are over capacity: 95 in 100 answers take no longer. 0: not judged."`
 	MinUnits   int           `name:"min-units" help:"Never fewer."`
 	MaxUnits   int           `name:"max-units" help:"Never more."`
 	Lead       time.Duration `name:"lead-time" help:"From decision to serving, slow end (19 in 20 are faster)." default:"10m"`
@@ -48,7 +51,8 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 			return usage("which site? forecaster site add SLUG --units 6 --rpm-per-unit 200, or --file site.yaml")
 		}
 		f.Name, f.Kind, f.TimeZone, f.Mode = c.Name, c.Kind, c.TimeZone, c.Mode
-		f.Capacity = siteFileCapacity{Units: c.Units, RPMPerUnit: c.RPMPerUnit, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, LeadTimeP95: c.Lead}
+		f.Capacity = siteFileCapacity{Units: c.Units, RPMPerUnit: c.RPMPerUnit, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, LeadTimeP95: c.Lead,
+			WorkersPerUnit: c.Workers, ServiceSeconds: c.Service, P95LimitMS: c.P95LimitMS}
 	}
 	site, err := f.toSite()
 	if err != nil {
@@ -97,7 +101,10 @@ func addTopics(ctx context.Context, g *Global, db *database, site string, topics
 
 func capacityWords(c surgecast.CapacityProfile) string {
 	if c.RPM() == 0 {
-		return "capacity unknown: no risk is claimed until --rpm-per-unit is set"
+		return "capacity unknown: no risk is claimed until --rpm-per-unit is set, or --workers-per-unit and --service-seconds"
+	}
+	if c.WorkersPerUnit > 0 {
+		return fmt.Sprintf("%d units × %d workers at %g s = %.0f requests a minute while 95 in 100 wait no longer than %.3g s", c.Units, c.WorkersPerUnit, c.ServiceSeconds, c.RPM(), c.WaitLimitSeconds())
 	}
 	if c.Measured != nil && c.Measured.Curve != nil {
 		low, high := c.ServesBetween(c.Units)
