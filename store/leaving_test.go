@@ -38,6 +38,9 @@ func TestLeavingIsWhatGoes(t *testing.T) {
 	n := map[string]int64{}
 	for _, c := range append(got.Goes, got.Stays...) {
 		n[c.What] = c.N
+		if c.One == "" || c.One == c.What {
+			t.Errorf("one of %s is called %q", c.What, c.One)
+		}
 	}
 	for what, want := range map[string]int64{
 		"links to topics": 1, "planned events": 1, "rungs of its ladder": 2, "overrides, past ones too": 1, "notices of its public page": 1,

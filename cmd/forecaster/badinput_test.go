@@ -126,7 +126,7 @@ func TestBadFilesAndArguments(t *testing.T) {
 		{2, []string{"no such topic", "did you mean known?"}, []string{"topic", "delete", "knwon", "--yes"}},
 		{2, []string{"no such site", "did you mean shop?"}, []string{"site", "delete", "shpo", "--yes"}},
 		{2, []string{"Removing site shop cannot be undone", "Nothing was removed", "--yes"}, []string{"site", "remove", "shop"}},
-		{2, []string{"Removing topic known cannot be undone", "1 revisions of its terms", "Nothing was removed", "--yes"}, []string{"topic", "remove", "known"}},
+		{2, []string{"Removing topic known cannot be undone", "1 revision of its terms", "Nothing was removed", "--yes"}, []string{"topic", "remove", "known"}},
 		{2, []string{"nosuch", "forecaster site list"}, []string{"site", "show", "nosuch"}},
 		{1, []string{"shop", "--update"}, []string{"site", "add", "shop"}},
 		{2, []string{"is not a slug", "a-z"}, []string{"site", "add", "Shop!"}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"surgecast"
 )
@@ -124,10 +125,8 @@ func newProgress(g *Global, what string, total int) *progressLine {
 	return p
 }
 
-func isTerminal(f *os.File) bool {
-	s, err := f.Stat()
-	return err == nil && s.Mode()&os.ModeCharDevice != 0
-}
+// isTerminal tells a terminal from other devices: /dev/null is one that nobody sits at.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func (p *progressLine) add(n int) {
 	p.n += n

@@ -31,7 +31,7 @@ func (r removal) run(g *Global) error {
 		}
 		switch typed {
 		case r.slug:
-		case "": // /dev/null looks like a terminal too
+		case "":
 			return usage("Nothing was removed: type %s, or repeat with --yes", r.slug)
 		default:
 			return errors.New("that is not its name: nothing was removed")
@@ -64,7 +64,7 @@ func counts(cs []surgecast.Count) string {
 	var out []string
 	for _, c := range cs {
 		if c.N > 0 {
-			out = append(out, fmt.Sprintf("%d %s", c.N, c.What))
+			out = append(out, c.String())
 		}
 	}
 	if len(out) == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -26,6 +27,26 @@ func TestRemovalAsks(t *testing.T) {
 		if want != strings.Contains(out.String(), "removed site shop: 3 planned events gone; 1440 minutes of traffic stay") {
 			t.Errorf("said %q", out.String())
 		}
+	}
+}
+
+// Nobody sits at /dev/null: it is told what goes and asked nothing. Of one thing the words are in the singular.
+// Fails when: isTerminal asks for any character device; Count.String always says What.
+func TestRemovalAsksNobody(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var out, asked strings.Builder
+	err = removal{"topic", "tour", false, surgecast.Leaving{
+		Goes: []surgecast.Count{{N: 1, What: "revisions of its terms", One: "revision of its terms"}, {N: 2, What: "links to sites", One: "link to a site"}},
+	}, func() error { t.Error("removed"); return nil }}.run(&Global{in: null, out: &out, errOut: &asked})
+	if asked.Len() > 0 || out.Len() > 0 {
+		t.Errorf("asked %q, said %q", asked.String(), out.String())
+	}
+	if err == nil || !strings.Contains(err.Error(), "1 revision of its terms, 2 links to sites.") || !strings.Contains(err.Error(), "--yes") {
+		t.Errorf("%v", err)
 	}
 }
 
