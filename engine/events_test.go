@@ -432,6 +432,29 @@ func TestWhatIfEqualsSaving(t *testing.T) {
 	}
 }
 
+// While a site recovers a plan is spoken of with its own window, not with the recovery's last minutes; one that changes
+// nothing leaves the recovery's words.
+//
+// Fails when: planned answers the load's state.
+func TestAPlanDuringARecoverySpeaksOfThePlan(t *testing.T) {
+	f := surgecast.SiteForecast{HorizonMinutes: []int{60, 360, 1440}, Risk: []float64{0, .3, .4}}
+	quiet := surgecast.SiteForecast{HorizonMinutes: f.HorizonMinutes, Risk: []float64{0, .04, .06}}
+	for _, c := range []struct {
+		load surgecast.State
+		f    *surgecast.SiteForecast
+		want surgecast.State
+	}{
+		{surgecast.StateRecovery, &f, surgecast.StateWatch},
+		{surgecast.StateRecovery, &quiet, surgecast.StateRecovery},
+		{surgecast.StateOver, &f, surgecast.StateOver},
+		{surgecast.StateCalm, &f, surgecast.StateCalm},
+	} {
+		if got := planned(c.load, c.f); got != c.want {
+			t.Errorf("%s with %v: %s, want %s", c.load, c.f.Risk, got, c.want)
+		}
+	}
+}
+
 // A planned event covers what mentions announce; one that is far off does not.
 func TestCoveredByAPlannedEvent(t *testing.T) {
 	now := minute(0)

@@ -49,9 +49,7 @@ func whatIf(ctx context.Context, e *Engine, q surgecast.WhatIf) (a surgecast.Wha
 		var o outcome
 		e.judge(t, q.At, nil, &o) // its messages are told to nobody
 		f := *o.forecast
-		if f.State == surgecast.StateFailing {
-			t.ofLoad(&f, q.At)
-		}
+		t.ofLoad(&f, q.At)
 		return f
 	}
 	a.Base = judged()
@@ -76,15 +74,29 @@ func whatIf(ctx context.Context, e *Engine, q surgecast.WhatIf) (a surgecast.Wha
 	return a, nil
 }
 
-// ofLoad turns the verdict of a site that fails to what is asked: what comes, and whether it can be served. A plan changes
-// nothing about what fails, so that is said beside it.
+// ofLoad turns a verdict to what is asked: what comes, and whether it can be served. A plan changes nothing about what
+// fails, so that is said beside it.
 func (t *track) ofLoad(f *surgecast.SiteForecast, now time.Time) {
-	fails := f.Verdict.Headline
-	f.State = t.run.Judge.Load.State
+	was, fails := f.State, f.Verdict.Headline
+	f.State = planned(t.run.Judge.Load.State, f)
+	if f.State == was {
+		return
+	}
 	facts := t.facts(f, now)
-	facts.Previous = nil // it named no chance
+	facts.Previous = nil // it spoke of something else
 	risk.Conclude(facts)
-	f.Verdict.Caveats = append(f.Verdict.Caveats, fails+" That counts for everyone who comes, and more units will not mend it.")
+	if was == surgecast.StateFailing {
+		f.Verdict.Caveats = append(f.Verdict.Caveats, fails+" That counts for everyone who comes, and more units will not mend it.")
+	}
+}
+
+// planned is the state a plan is spoken of in: a recovery speaks of what is over, for the few minutes it still lasts, so
+// what comes after it is spoken of as it will be then.
+func planned(load surgecast.State, f *surgecast.SiteForecast) surgecast.State {
+	if load == surgecast.StateRecovery && risk.At(f.HorizonMinutes, f.Risk, risk.RankingMinutes) >= risk.WatchProbability {
+		return surgecast.StateWatch
+	}
+	return load
 }
 
 // circumstances reads what a site's recommendation depends on besides its model.
