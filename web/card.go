@@ -387,7 +387,8 @@ func (c *canvas) fan(r *riskDoc, f *forecastDoc, top, bottom float64) {
 	x := func(t time.Time) float64 {
 		return cardEdge + (cardRight-cardEdge)*t.Sub(from).Seconds()/span.Seconds()
 	}
-	y := func(v float64) float64 { return bottom - (bottom-top)*min(max(v, 0), highest)/highest }
+	level := func(v float64) float64 { return bottom - (bottom-top)*max(v, 0)/highest } // may lie above the chart
+	y := func(v float64) float64 { return level(min(v, highest)) }
 	for _, b := range []struct {
 		low, high int
 		colour    color.RGBA
@@ -439,19 +440,40 @@ func (c *canvas) fan(r *riskDoc, f *forecastDoc, top, bottom float64) {
 		if held == 0 {
 			held = capacity
 		}
-		line, since := [][2]float64{{cardEdge, y(held)}}, cardEdge
+		line, since := [][2]float64{{cardEdge, level(held)}}, cardEdge
 		for _, s := range f.steps() {
 			if s.rpm != held && s.at.After(from) && s.at.Before(to) {
-				line = append(line, [2]float64{x(s.at), y(held)}, [2]float64{x(s.at), y(s.rpm)})
+				line = append(line, [2]float64{x(s.at), level(held)}, [2]float64{x(s.at), level(s.rpm)})
 				held, since = s.rpm, x(s.at)
 			}
 		}
-		line = append(line, [2]float64{cardRight, y(held)})
-		c.stroke(surface, 7, 0, 0, line...)
-		c.stroke(capColour, 3, 12, 7, line...)
+		line = append(line, [2]float64{cardRight, level(held)})
+		for _, part := range below(line, top) {
+			c.stroke(surface, 7, 0, 0, part...)
+			c.stroke(capColour, 3, 12, 7, part...)
+		}
 		words := "capacity " + grouped(held) + " a minute"
 		c.text(words, bold, 18, min(since+4, cardRight-c.width(words, bold, 18)), y(held)-8, capColour)
 	} else if n := len(seen); n > 0 {
 		c.text("lately "+rate(&seen[n-1])+" requests a minute", regular, 18, cardEdge+4, top+14, ink2)
 	}
+}
+
+// below are the parts of a line of levels and steps that lie below an edge. What lies above it is not drawn: along the
+// edge it would be read as the edge's value.
+func below(line [][2]float64, top float64) (parts [][][2]float64) {
+	var part [][2]float64
+	for i, p := range line {
+		in := p[1] >= top
+		if i > 0 && in != (line[i-1][1] >= top) { // a step goes through the edge
+			part = append(part, [2]float64{p[0], top})
+		}
+		if in {
+			part = append(part, p)
+		}
+		if len(part) > 0 && (!in || i == len(line)-1) {
+			parts, part = append(parts, part), nil
+		}
+	}
+	return parts
 }

@@ -63,6 +63,24 @@ func TestCardShowsTheVerdict(t *testing.T) {
 	}
 }
 
+// What was served once and is above the chart is left out: at its upper edge it would be read as less than it was.
+//
+// Fails when: fan draws the line as it is, or at y, which ends at the edge; below leaves out what is within.
+func TestCardLeavesOutACapacityAboveIt(t *testing.T) {
+	before := image.Rect(int(cardEdge), 100, int(cardEdge)+420, cardHeight-140) // now is 435 right of the edge
+	after := image.Rect(before.Max.X, 100, cardWidth, cardHeight-140)
+	past := func(rpm string) image.Image {
+		return card(t, strings.Replace(siteJSON, `"capacity_rpm":1000}]`, `"capacity_rpm":`+rpm+`}]`, 1))
+	}
+	within, above := past("1000"), past("3000")
+	if a, b := inked(within, before, capColour), inked(within, after, capColour); a < 300 || b < 300 {
+		t.Errorf("a capacity within the chart: %d pixels of it before now, %d after", a, b)
+	}
+	if a, b := inked(above, before, capColour), inked(above, after, capColour); a != 0 || b < 300 {
+		t.Errorf("a past capacity above the chart: %d pixels of it before now, want none; %d after", a, b)
+	}
+}
+
 // Whatever the documents hold, a card has its size and the words stay on it: long names and sentences are cut, an
 // expired or missing forecast draws no band.
 func TestCardOfOddDocuments(t *testing.T) {
