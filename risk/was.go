@@ -2,6 +2,7 @@ package risk
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"surgecast"
@@ -39,7 +40,8 @@ func Remember(said []Said, v surgecast.Verdict, now time.Time) []Said {
 // windows are compared only where that makes the change smaller than it is: a longer one then for a rise, a shorter
 // one for a fall.
 func (s *sentences) was() string {
-	if s.v.ShownPercent == "" {
+	// Where the sentence names another chance, or none, "was 10 %" would be said of the wrong one.
+	if s.v.ShownPercent == "" || !strings.Contains(s.v.Sentence, "("+s.v.ShownPercent+")") {
 		return ""
 	}
 	at := s.floor(s.now.Add(-wasAgo), 5)

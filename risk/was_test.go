@@ -34,8 +34,8 @@ func TestWasSaysWhatWasSaid(t *testing.T) {
 		"there was none then":         {trail(Said{on(13, 51), "20 %", 20, 60}), ""},
 	} {
 		f := forecastAt(now, surgecast.StateAlert, .05, .15, .3, .6, .7, .8, .8, .8)
-		f.ActBy = on(14, 41)
 		fa := factsAt(now, f)
+		fa.Forecast.ActBy = on(14, 41) // still ahead: else the sentence names another chance
 		fa.Said = tt.said
 		v := Say(fa)
 		if v.ShownPercent != "60 %" || v.Horizon != 60 {
@@ -43,6 +43,21 @@ func TestWasSaysWhatWasSaid(t *testing.T) {
 		}
 		if v.Was != tt.want {
 			t.Errorf("%s: %q, want %q", name, v.Was, tt.want)
+		}
+	}
+}
+
+// An overload is no chance any more, and past the act-by the sentence names the chance of the lead time.
+//
+// Fails when: was does not look for its chance in the sentence.
+func TestWasIsOfTheChanceInTheSentence(t *testing.T) {
+	now := on(14, 20)
+	for _, state := range []surgecast.State{surgecast.StateAlert, surgecast.StateOver} {
+		f := factsAt(now, forecastAt(now, state, .3, .45, .5, .55, .6, .7, .7, .7))
+		f.Forecast.DemandRPM = 1480
+		f.Said = trail(Said{At: on(13, 50), Shown: "5 %", Value: 5, Horizon: 60})
+		if v := Say(f); v.ShownPercent == "" || v.Was != "" {
+			t.Errorf("%s: %q %q of %s", v.Headline, v.Sentence, v.Was, v.ShownPercent)
 		}
 	}
 }
