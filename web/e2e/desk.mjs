@@ -169,6 +169,7 @@ export function desk(options) {
       }
       if (body.capacity?.max_units && body.capacity.max_units < body.capacity.min_units) return problem(422, "invalid_value", "is below min_units", { field: "capacity.max_units", remedy: "Raise it, or leave it out for no cap." });
       state.sites[i] = { ...state.sites[i], ...body };
+      if (body.capacity?.workers_per_unit) state.sites[i].capacity = { ...body.capacity, capacity_rpm: 28582 }; // worked out by the service
       state.put = body;
       return ok(state.sites[i]);
     }

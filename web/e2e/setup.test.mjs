@@ -112,7 +112,28 @@ test("capacity by number says what it comes to, and is saved in the API's units"
     assert.deepEqual([name, mode, time_zone], ["Nordlicht Tickets", "shadow", "Europe/Berlin"]);
     assert.equal("capacity_rpm" in capacity, false);
     await page.getByLabel("One unit serves").fill("");
-    assert.equal(await sum.innerText(), "Enter both, and the capacity stands here.");
+    assert.equal(await sum.innerText(), "Enter the units and what one serves, and the capacity stands here.");
+  }));
+
+// Fails when: staffed() does not compare workers_per_unit with what is saved, or workers_per_unit leaves the body.
+test("workers instead of a measured figure: what they come to is what the service worked out", () =>
+  at("capacity", {}, async (page, server) => {
+    const sum = page.locator(".sum");
+    await page.getByLabel("One unit serves").fill("");
+    await page.getByLabel("One unit answers at once").fill("16");
+    await page.getByLabel("… and one takes, when nobody waits").fill("0.2");
+    await page.getByLabel("Slower than this is over capacity too").fill("0");
+    assert.equal(await sum.innerText(), "Say below how slow an answer may be: longer than the 0.2 s it takes when nobody waits.");
+    await page.getByLabel("Slower than this is over capacity too").fill("1000");
+    assert.equal(await sum.innerText(), "6 units × 16 workers at 0.2 s: save, and what they take a minute while 95 in 100 wait no longer than 0.8 s stands here.");
+    await page.getByRole("button", { name: "Save capacity" }).click();
+    await page.getByText("Saved. The next forecast uses it.").waitFor();
+    const { capacity } = server.served.desk.put;
+    assert.deepEqual([capacity.rpm_per_unit, capacity.workers_per_unit, capacity.service_seconds, capacity.p95_limit_ms], [0, 16, 0.2, 1000]);
+    assert.equal(await sum.innerText(), "6 units × 16 workers at 0.2 s = about 28,582 requests a minute while 95 in 100 wait no longer than 0.8 s");
+    await page.getByLabel("One unit answers at once").fill("8");
+    assert.match(await sum.innerText(), /: save, and what they take/);
+    await axe(page);
   }));
 
 test("a load test is read, proposes a figure, and is taken over on request only", () =>

@@ -29,7 +29,10 @@ export interface Capacity {
   units: number;
   min_units: number;
   max_units: number;
-  rpm_per_unit: number;
+  rpm_per_unit: number; // 0: not stated
+  workers_per_unit?: number;
+  service_seconds?: number;
+  p95_limit_ms?: number;
   capacity_rpm: number;
   measured?: { low_rpm: number | null; high_rpm: number | null; tested_max_units: number; curve: boolean } | null; // read only
   lead_time_p95_seconds: number;

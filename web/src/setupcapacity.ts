@@ -1,4 +1,5 @@
 import { get, put } from "./api";
+import type { Capacity } from "./documents";
 import { h, patch } from "./element";
 import { grouped } from "./number";
 import { Form, type Values } from "./setupform";
@@ -31,6 +32,8 @@ export class CapacityTab implements Tab {
       [
         { name: "units", label: "Units serving now", kind: "number", min: 0, step: "1", hint: "Servers, pods or workers that take requests." },
         { name: "rpm_per_unit", label: "One unit serves", kind: "number", min: 0, unit: "requests a minute", hint: "Without it there is a forecast, but no chance and no act-by." },
+        { name: "workers_per_unit", label: "Not measured? One unit answers at once", kind: "number", min: 0, step: "1", unit: "requests", hint: "Instead of the field above: its workers, threads or processes." },
+        { name: "service_seconds", label: "… and one takes, when nobody waits", kind: "number", min: 0, unit: "seconds", hint: "On average. The limit on slow answers below decides how long a request may wait." },
         this.sum,
         { name: "min_units", label: "Never fewer than", kind: "number", min: 0, step: "1", unit: "units" },
         { name: "max_units", label: "Never more than", kind: "number", min: 0, step: "1", unit: "units", hint: "0: no cap" },
@@ -53,7 +56,7 @@ export class CapacityTab implements Tab {
         const number = (k: string) => (v[k] as number | null) ?? 0;
         const capacity = {
           ...withoutNull(now.capacity),
-          units: number("units"), rpm_per_unit: number("rpm_per_unit"), min_units: number("min_units"), max_units: number("max_units"),
+          units: number("units"), rpm_per_unit: number("rpm_per_unit"), workers_per_unit: number("workers_per_unit"), service_seconds: number("service_seconds"), min_units: number("min_units"), max_units: number("max_units"),
           lead_time_p50_seconds: Math.round(60 * number("lead50")), lead_time_p95_seconds: Math.round(60 * number("lead95")),
           sustain_minutes: number("sustain_minutes"), p95_limit_ms: number("p95_limit_ms"),
           cost_lost_request: number("cost_lost_request"), cost_idle_unit_hour: number("cost_idle_unit_hour"), currency: String(v["currency"]).trim().toUpperCase(),
@@ -68,7 +71,7 @@ export class CapacityTab implements Tab {
         await this.setting?.reload();
       },
       {
-        ...Object.fromEntries(["units", "rpm_per_unit", "min_units", "max_units", "sustain_minutes", "p95_limit_ms", "cost_lost_request", "cost_idle_unit_hour", "currency", "max_extra_unit_hours_per_day"].map((k) => [`capacity.${k}`, k])),
+        ...Object.fromEntries(["units", "rpm_per_unit", "workers_per_unit", "service_seconds", "min_units", "max_units", "sustain_minutes", "p95_limit_ms", "cost_lost_request", "cost_idle_unit_hour", "currency", "max_extra_unit_hours_per_day"].map((k) => [`capacity.${k}`, k])),
         "capacity.lead_time_p50": "lead50", "capacity.lead_time_p50_seconds": "lead50", "capacity.lead_time_p95": "lead95", "capacity.lead_time_p95_seconds": "lead95", "capacity.alert_probability": "alert",
       }, // prettier-ignore
     );
@@ -94,8 +97,10 @@ export class CapacityTab implements Tab {
   private say(v: Values): void {
     const [units, each] = [v["units"] as number | null, v["rpm_per_unit"] as number | null];
     const saved = this.site?.capacity;
-    patch(this.sum, [units, each, saved], () => {
-      if (!units || !each || !(units > 0) || !(each > 0) || !Number.isFinite(units * each)) return ["Enter both, and the capacity stands here."];
+    const [workers, service, limit] = [v["workers_per_unit"] as number | null, v["service_seconds"] as number | null, v["p95_limit_ms"] as number | null];
+    patch(this.sum, [units, each, workers, service, limit, saved], () => {
+      if (!each && units && workers && service) return [staffed(units, workers, service, limit ?? 0, saved)];
+      if (!units || !each || !(units > 0) || !(each > 0) || !Number.isFinite(units * each)) return ["Enter the units and what one serves, and the capacity stands here."];
       const dropped = saved?.measured && each !== saved.rpm_per_unit ? ". Another figure drops what load tests measured." : "";
       if (saved?.measured?.curve && !dropped) {
         const at = units === saved.units ? ` = ${exact(saved.capacity_rpm)} a minute` : "";
@@ -110,11 +115,25 @@ export class CapacityTab implements Tab {
 function values(x: FullSite): Values {
   const c = x.capacity as FullSite["capacity"] & { lead_time_p50_seconds: number; p95_limit_ms: number; max_extra_unit_hours_per_day: number };
   return {
-    units: c.units, rpm_per_unit: c.rpm_per_unit || null, min_units: c.min_units, max_units: c.max_units,
+    units: c.units, rpm_per_unit: c.rpm_per_unit || null, workers_per_unit: c.workers_per_unit || null, service_seconds: c.service_seconds || null, min_units: c.min_units, max_units: c.max_units,
     lead50: tidy(c.lead_time_p50_seconds / 60), lead95: tidy(c.lead_time_p95_seconds / 60), sustain_minutes: c.sustain_minutes, p95_limit_ms: c.p95_limit_ms,
     cost_lost_request: c.cost_lost_request, cost_idle_unit_hour: c.cost_idle_unit_hour, currency: c.currency, alert: tidy(100 * c.alert_probability),
     max_extra_unit_hours_per_day: c.max_extra_unit_hours_per_day,
   }; // prettier-ignore
+}
+
+// staffed says what so many workers come to. The service works it out: until these values are saved the figure is left open.
+function staffed(units: number, workers: number, service: number, limit: number, saved: Capacity | undefined): string {
+  const wait = tidy(limit / 1000 - service);
+  if (!(wait > 0)) return `Say below how slow an answer may be: longer than the ${seconds(service)} s it takes when nobody waits.`;
+  const known = saved && !saved.rpm_per_unit && saved.units === units && saved.workers_per_unit === workers && saved.service_seconds === service && saved.p95_limit_ms === limit;
+  const head = `${grouped(units)} ${units === 1 ? "unit" : "units"} × ${grouped(workers)} ${workers === 1 ? "worker" : "workers"} at ${seconds(service)} s`;
+  const whole = `while 95 in 100 wait no longer than ${seconds(wait)} s`;
+  return known ? `${head} = about ${exact(saved.capacity_rpm)} requests a minute ${whole}` : `${head}: save, and what they take a minute ${whole} stands here.`;
+}
+
+function seconds(x: number): string {
+  return new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }).format(x);
 }
 
 // tidy takes off what binary fractions leave behind: 100 × 0.07 is 7.
