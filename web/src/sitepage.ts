@@ -51,7 +51,7 @@ export class SitePage implements Page {
   private readonly headline = h("h2", { id: "headline" });
   private readonly countdown = h("p", { class: "countdown" });
   private readonly sentence = h("p", { class: "sentence", id: "sentence" });
-  private readonly was = h("p", { class: "note", hidden: true });
+  private readonly was = h("p", { class: "note was", hidden: true });
   private readonly caveats = h("ul", { class: "caveats" });
   private readonly ended = h("p", { class: "ended", hidden: true });
   private readonly next = h("p", { class: "next", hidden: true });
