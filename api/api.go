@@ -171,7 +171,7 @@ func New(c Config) *Server {
 }
 
 // Handler answers everything but /metrics.
-func (s *Server) Handler() http.Handler { return s.engine }
+func (s *Server) Handler() http.Handler { return looked(s.engine) }
 
 // Run keeps the memory fresh (one look at the database a second), feeds live streams and writes the
 // decision log, until ctx ends.
@@ -191,7 +191,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return errors.New("serving " + l.Addr().String() + " without keys: only 127.0.0.1, ::1 and localhost may be served so; make a key with `forecaster key create` or listen on a loopback address")
 	}
 	server := &http.Server{
-		Handler:           s.engine,
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second, // live streams set their own

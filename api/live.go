@@ -48,6 +48,8 @@ type (
 	liveOut struct{ Body func(huma.Context) }
 )
 
+const livePath = "/v1/live"
+
 const (
 	flushEvery   = 200 * time.Millisecond
 	commentEvery = 15 * time.Second // shorter than any proxy's idle limit
@@ -55,7 +57,7 @@ const (
 )
 
 func (s *Server) liveRoutes() {
-	op := operation("GET", "/v1/live", "live", "Live updates, as server-sent events")
+	op := operation("GET", livePath, "live", "Live updates, as server-sent events")
 	op.Description = "Events forecast (LiveForecast), surge (LiveSurge) and clock (LiveClock), each with an id. Without Last-Event-ID the newest forecasts come first. A comment every 15 s keeps the line open. A client that does not keep up is disconnected and comes back."
 	schemas := s.api.OpenAPI().Components.Schemas
 	one := func(name string, t reflect.Type) *huma.Schema {

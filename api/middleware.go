@@ -104,7 +104,7 @@ func (s *Server) observe(c *gin.Context) {
 				s.refuse(c, p)
 			}
 		}
-		if route != "/v1/live" { // a stream's length is not a duration of ours
+		if route != livePath { // a stream's length is not a duration of ours
 			s.metrics.observe(c.Request.Method, route, c.Writer.Status(), s.c.Wall().Sub(began))
 		}
 	}()

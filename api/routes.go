@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"strings"
 
@@ -27,9 +26,7 @@ func (s *Server) routes() {
 	_ = e.SetTrustedProxies(nil) // nil cannot fail
 	e.Use(s.observe, s.secure, s.admit, s.limit, s.body)
 	e.NoRoute(s.static)
-	e.NoMethod(func(c *gin.Context) {
-		s.refuse(c, problem(http.StatusMethodNotAllowed, codeNoMethod, "this route takes other methods", "Use one of those in the Allow header."))
-	})
+	e.NoMethod(s.otherMethod)
 	s.engine = e
 
 	config := huma.Config{

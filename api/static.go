@@ -55,7 +55,11 @@ func (s *Server) static(c *gin.Context) {
 			return
 		}
 	}
-	s.refuse(c, problem(http.StatusNotFound, codeNoRoute, "there is nothing at this address", "See /docs for what there is."))
+	remedy := "See /docs for what there is."
+	if meant := s.withoutSlash(c.Request); meant != "" {
+		remedy = "Leave out the slash at the end: " + meant
+	}
+	s.refuse(c, problem(http.StatusNotFound, codeNoRoute, "there is nothing at this address", remedy))
 }
 
 // file serves one file of the dashboard and reports whether there is one.
