@@ -51,8 +51,10 @@ func (c *siteAddCmd) Run(ctx context.Context, g *Global) error {
 			return usage("which site? forecaster site add SLUG --units 6 --rpm-per-unit 200, or --file site.yaml")
 		}
 		f.Name, f.Kind, f.TimeZone, f.Mode = c.Name, c.Kind, c.TimeZone, c.Mode
-		f.Capacity = siteFileCapacity{Units: c.Units, RPMPerUnit: c.RPMPerUnit, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, LeadTimeP95: c.Lead,
-			WorkersPerUnit: c.Workers, ServiceSeconds: c.Service, P95LimitMS: c.P95LimitMS}
+		f.Capacity = siteFileCapacity{
+			Units: c.Units, RPMPerUnit: c.RPMPerUnit, MinUnits: c.MinUnits, MaxUnits: c.MaxUnits, LeadTimeP95: c.Lead,
+			WorkersPerUnit: c.Workers, ServiceSeconds: c.Service, P95LimitMS: c.P95LimitMS,
+		}
 	}
 	site, err := f.toSite()
 	if err != nil {
