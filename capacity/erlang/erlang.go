@@ -89,6 +89,7 @@ func Load(servers int, t, late float64) float64 {
 	// keeps every server busy; the root by the false position, in the manner of Illinois (Dowell & Jarratt, BIT 11, 1971).
 	low, high := max(root*root*(1-1e-12), c+math.Log(late)/t), c
 	below, above := over(low), -math.Log(late)
+	side := 0 // which end moved last
 	for range 60 {
 		x := low + (high-low)*below/(below-above)
 		if !(x > low && x < high) {
@@ -99,10 +100,16 @@ func Load(servers int, t, late float64) float64 {
 			return x
 		case y > 0:
 			high, above = x, y
-			below /= 2
+			if side > 0 {
+				below /= 2
+			}
+			side = 1
 		default:
 			low, below = x, y
-			above /= 2
+			if side < 0 {
+				above /= 2
+			}
+			side = -1
 		}
 	}
 	return low
