@@ -31,8 +31,8 @@ export class CapacityTab implements Tab {
     this.form = new Form(
       [
         { name: "units", label: "Units serving now", kind: "number", min: 0, step: "1", hint: "Servers, pods or workers that take requests." },
-        { name: "rpm_per_unit", label: "One unit serves", kind: "number", min: 0, unit: "requests a minute", hint: "Without it there is a forecast, but no chance and no act-by." },
-        { name: "workers_per_unit", label: "Not measured? One unit answers at once", kind: "number", min: 0, step: "1", unit: "requests", hint: "Instead of the field above: its workers, threads or processes." },
+        { name: "rpm_per_unit", label: "One unit serves", kind: "number", min: 0, unit: "requests a minute", hint: "Without it, or its workers, there is a forecast, but no chance and no act-by." },
+        { name: "workers_per_unit", label: "Not measured? One unit answers at once", kind: "number", min: 0, step: "1", unit: "requests", hint: "Instead of what one unit serves: its workers, threads or processes." },
         { name: "service_seconds", label: "… and one takes, when nobody waits", kind: "number", min: 0, unit: "seconds", hint: "On average. The limit on slow answers below decides how long a request may wait." },
         this.sum,
         { name: "min_units", label: "Never fewer than", kind: "number", min: 0, step: "1", unit: "units" },
