@@ -35,6 +35,7 @@ type voice struct {
 	alarm    model.Alarm
 	usual    float64 // usual mentions of the last bucket, as known before it came
 	level    float64 // fast mean of mentions a bucket
+	count    float64 // mentions of the last bucket, in a process that heard it
 	severe   float64 // worst alarm not judged yet, 0: none
 	rang     int64   // bucket of that alarm
 }
@@ -82,9 +83,10 @@ func (v *voice) take(b surgecast.MentionBucket, alert bool) {
 	if b.Missing {
 		v.series.Step(at, model.Obs{Missing: true})
 		v.alarm.Step(math.NaN())
+		v.count = v.level
 		return
 	}
-	v.usual = v.series.Usual(at)
+	v.usual, v.count = v.series.Usual(at), b.Raw
 	v.series.Step(at, model.Obs{Value: b.Raw, Damp: alert})
 	if severity, emit := v.alarm.Step(b.Raw); emit && (severity > v.severe || at-v.rang > heardWithin) {
 		v.severe, v.rang = severity, at
@@ -117,6 +119,11 @@ func (t *talk) evidence(at time.Time) risk.TalkEvidence {
 		}
 		share := float64(finest) / float64(v.step)
 		ev.Level += v.level * share
+		if v.origin == unix {
+			ev.Count += v.count * share
+		} else {
+			ev.Count += v.level * share
+		}
 		ev.Usual += v.usual * share
 		ev.Spread = max(ev.Spread, v.series.Spread())
 		if v.severe > 0 && unix-v.rang <= heardWithin {
@@ -389,7 +396,7 @@ func (e *Engine) judgeTalk(t *talk, ev risk.TalkEvidence, now time.Time, o *outc
 		return
 	}
 	topic := e.topics[t.id]
-	times := risk.TalkTimes(ev.Level, ev.Usual)
+	times := risk.TalkTimes(risk.TalkLevel(was, ev), ev.Usual)
 	s := t.run.Surge
 	if m.Open && !was.Open {
 		s = &surgecast.Surge{

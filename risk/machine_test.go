@@ -395,6 +395,24 @@ func TestTalk(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
+	// What the last minutes come to lags behind a burst; the bucket itself is believed when its alarm is severe enough
+	// for that, 2.53 + .4, or comes after an alarm.
+	sudden := func(severity float64, counts ...float64) string {
+		var m Machine
+		for i, n := range counts {
+			m, _ = NextTalk(m, TalkEvidence{At: on(14, i), Level: 12, Count: n, Usual: 10, Severity: severity, Emit: n > 50 && (i == 0 || counts[i-1] < n), Spread: .1})
+		}
+		return string(m.State)
+	}
+	for _, tt := range []struct {
+		severity float64
+		counts   []float64
+		want     string
+	}{{2.95, []float64{60}, "watch"}, {2.9, []float64{60}, "calm"}, {2.9, []float64{60, 59}, "watch"}, {2.9, []float64{60, 12, 59}, "watch"}, {2.9, []float64{60, 12, 12, 59}, "calm"}, {2.9, []float64{60, 12}, "calm"}} {
+		if got := sudden(tt.severity, tt.counts...); got != tt.want {
+			t.Errorf("severity %g, counts %v: %s, want %s", tt.severity, tt.counts, got, tt.want)
+		}
+	}
 	// A rise the alarm got used to: with 42 instead of 10 a bucket of 5 minutes is worth .1 · (1.363·1.099 − .604)/.1 = .895,
 	// and nine of them exceed ln 2016 = 7.61.
 	if got := run(5, rep(12, 42), quiet); got != "14:40 alert" {

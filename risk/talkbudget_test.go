@@ -51,7 +51,7 @@ func opened(counts []float64, step int) (at []int) {
 		was := m.Open
 		m, _ = NextTalk(m, TalkEvidence{
 			At: time.Unix(unix, 0).UTC(), Step: time.Duration(step) * time.Second, Severity: severity, Emit: emit && severity > 0,
-			Level: level, Usual: usual, Spread: series.Spread(),
+			Level: level, Count: y, Usual: usual, Spread: series.Spread(),
 		})
 		if m.Open && !was {
 			at = append(at, i)

@@ -307,7 +307,7 @@ func BenchmarkBurstToWebhook(b *testing.B) {
 			}
 			name := fmt.Sprintf("x%g-", x.factor)
 			b.ReportMetric(s[len(s)/2], name+"p50-s")
-			b.ReportMetric(s[min(len(s)-1, int(.95*float64(len(s))))], name+"p95-s")
+			b.ReportMetric(s[int(math.Ceil(.95*float64(len(s))))-1], name+"p95-s")
 			b.ReportMetric(x.budget, name+"p95-budget-s")
 			b.Logf("%g ×: %d bursts, from %.1f to %.1f s", x.factor, len(s), s[0], s[len(s)-1])
 		}
