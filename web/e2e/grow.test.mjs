@@ -25,11 +25,19 @@ after(async () => {
   await demo?.stop();
 });
 
+// The least of some looks: a page drawn anew each second may hold what it has just replaced, a table of a thousand
+// nodes, between the collection and the look. What stays is there every time.
 async function weigh(page, cdp) {
-  for (let i = 0; i < 3; i++) await cdp.send("HeapProfiler.collectGarbage");
-  const { metrics } = await cdp.send("Performance.getMetrics");
-  const of = (name) => metrics.find((m) => m.name === name).value;
-  return { heap: of("JSHeapUsedSize"), nodes: of("Nodes"), listeners: of("JSEventListeners") };
+  const least = { heap: Infinity, nodes: Infinity, listeners: Infinity };
+  for (let look = 0; look < 6; look++) {
+    for (let i = 0; i < 3; i++) await cdp.send("HeapProfiler.collectGarbage");
+    const { metrics } = await cdp.send("Performance.getMetrics");
+    const of = (name) => metrics.find((m) => m.name === name).value;
+    const now = { heap: of("JSHeapUsedSize"), nodes: of("Nodes"), listeners: of("JSEventListeners") };
+    for (const k of Object.keys(least)) least[k] = Math.min(least[k], now[k]);
+    await page.waitForTimeout(150);
+  }
+  return least;
 }
 
 // Fails when load() of sitepage.ts does `addEventListener("resize", () => this.render())`, or keeps each risk document
