@@ -2,22 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { axe, bareTimes, closeBrowser, open, overflow, quiet } from "./page.mjs";
+import { closeBrowser, everyLook, open, quiet } from "./page.mjs";
 
 after(closeBrowser);
 
 const why = "Surgecast stopped acting on its own on Thu 24 Sep 05:10: its forecasts of the last 7 days were too low in 31 of 168 hours, where 8 are to be expected. Review its accuracy, then switch it on again.";
 const taken = { mode: "advise", mode_since: "2026-09-24T03:10:00Z", mode_by: "ledger", mode_why: why };
-
-const looks = async (page) => {
-  assert.deepEqual(await bareTimes(page), []);
-  await axe(page);
-  await page.emulateMedia({ colorScheme: "dark" });
-  await axe(page);
-  await page.setViewportSize({ width: 390, height: 844 });
-  assert.equal(await overflow(page), 0, "390 px");
-  await axe(page);
-};
 
 // Fails when sitepage.ts does not show mode_why.
 test("a site that no longer acts says so above its verdict, and where to switch it on again", () =>
@@ -29,7 +19,7 @@ test("a site that no longer acts says so above its verdict, and where to switch 
     assert.equal(await page.locator("p.demoted span").innerText(), why);
     const above = await page.evaluate(() => document.querySelector("p.demoted").getBoundingClientRect().bottom <= document.querySelector(".verdict").getBoundingClientRect().top);
     assert.ok(above, "it stands above the verdict");
-    await looks(page);
+    await everyLook(page);
     await page.getByRole("link", { name: "Change its mode" }).click();
     await page.waitForURL(/\/setup\?tab=sites/);
   }));
@@ -43,7 +33,7 @@ test("the overview names each site that no longer acts; of many the first three"
     await page.reload();
     await page.locator("ul.demoted li").waitFor();
     assert.match(await page.locator("ul.demoted").innerText(), /^[^:]+: Surgecast stopped acting on its own on Thu 24 Sep 05:10: .*switch it on again\.$/);
-    await looks(page);
+    await everyLook(page);
     of = 5;
     await page.reload();
     await page.locator("ul.demoted li").nth(3).waitFor();
@@ -59,7 +49,7 @@ test("setup says why, and a change names the mode it was made from", () =>
     await page.locator("main.ready").waitFor();
     await page.getByRole("button", { name: "Change Nordlicht Tickets" }).click();
     assert.equal(await page.locator("section:has(#edit-h) .demoted").innerText(), why);
-    await looks(page);
+    await everyLook(page);
     await page.getByLabel("How far it is trusted").selectOption("act");
     const sent = page.waitForRequest((r) => r.method() === "PUT");
     await page.getByRole("button", { name: "Save", exact: true }).click();

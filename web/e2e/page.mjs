@@ -92,3 +92,16 @@ export async function overflow(page) {
   await frames(page);
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
+
+// everyLook: no bare times, and accessible in light, dark and on a phone, with nothing cut at 390 and 320 px.
+export async function everyLook(page) {
+  assert.deepEqual(await bareTimes(page), []);
+  await axe(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await axe(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  assert.equal(await overflow(page), 0, "390 px");
+  await axe(page);
+  await page.setViewportSize({ width: 320, height: 700 });
+  assert.equal(await overflow(page), 0, "320 px");
+}

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { review, surges } from "./hindsight.mjs";
-import { axe, bareTimes, closeBrowser, open, openDetails, overflow, quiet } from "./page.mjs";
+import { axe, bareTimes, closeBrowser, everyLook, open, openDetails, overflow, quiet } from "./page.mjs";
 
 after(closeBrowser);
 
@@ -46,15 +46,7 @@ for (const kind of Object.keys(surges)) {
       for (const t of r.transitions) assert.ok((await page.locator(".story").innerText()).includes(t.sentence), "the words of then");
       assert.equal((await page.locator(".chips").innerText()).includes("Still open"), kind === "open");
       await openDetails(page);
-      assert.deepEqual(await bareTimes(page), []);
-      await axe(page);
-      await page.emulateMedia({ colorScheme: "dark" });
-      await axe(page);
-      await page.setViewportSize({ width: 390, height: 844 });
-      assert.equal(await overflow(page), 0, "390 px");
-      await axe(page);
-      await page.setViewportSize({ width: 320, height: 700 });
-      assert.equal(await overflow(page), 0, "320 px");
+      await everyLook(page);
     }));
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { axe, bareTimes, closeBrowser, open, openDetails, overflow } from "./page.mjs";
+import { axe, bareTimes, closeBrowser, everyLook, open, openDetails, overflow } from "./page.mjs";
 
 after(closeBrowser);
 
@@ -18,15 +18,7 @@ for (const [name, { tab = name, ...o }] of Object.entries(pages)) {
       assert.equal(await page.locator("h1").innerText(), "Setup");
       assert.equal(await page.locator(".tabs [aria-current]").count(), 1);
       await openDetails(page);
-      assert.deepEqual(await bareTimes(page), []);
-      await axe(page);
-      await page.emulateMedia({ colorScheme: "dark" });
-      await axe(page);
-      await page.setViewportSize({ width: 390, height: 844 });
-      assert.equal(await overflow(page), 0, "390 px");
-      await axe(page);
-      await page.setViewportSize({ width: 320, height: 700 });
-      assert.equal(await overflow(page), 0, "320 px");
+      await everyLook(page);
     }));
 }
 
