@@ -130,21 +130,16 @@ func (p *report) coldStart(ctx context.Context, a *arena) error {
 						}
 					}
 				}
-				least := 0
-				for r := range total {
-					if total[r].pin < total[least].pin {
-						least = r
-					}
-				}
+				best := least(total)
 				var bl blocks
 				for _, x := range all {
 					if x.set.Name == name && x.n[k] > 0 {
 						g.n += x.n[k]
 						g.births++
-						bl.add(x.series, int64(x.birth)*86400, pair{x.ours[k].pin, x.theirs[k][least].pin, 1, 1})
+						bl.add(x.series, int64(x.birth)*86400, pair{x.ours[k].pin, x.theirs[k][best].pin, 1, 1})
 					}
 				}
-				if len(bl.list) == 0 || total[least].pin == 0 {
+				if len(bl.list) == 0 || total[best].pin == 0 {
 					continue
 				}
 				groups = append(groups, bl.list)
@@ -182,11 +177,6 @@ func (x *infancy) live(ctx context.Context, n nursery) error {
 	if err != nil {
 		return err
 	}
-	var at [len(levels)]int
-	for k, p := range levels {
-		at[k] = slices.Index(surgecast.Levels[:], p)
-	}
-	all, q := make([]float64, len(surgecast.Levels)), make([]float64, len(levels))
 	before := -1
 	for k, b := range n.bands {
 		for _, age := range b.ages {
@@ -199,27 +189,37 @@ func (x *infancy) live(ctx context.Context, n nursery) error {
 				continue
 			}
 			before = i
-			if err := c.To(x.d.unix(i)); err != nil {
+			if err := follow(c, x.d, i, horizon, x.ours[k].add); err != nil {
 				return err
-			}
-			for s := 1; s <= horizon; s++ {
-				y := x.d.value(i + s)
-				if math.IsNaN(y) {
-					continue
-				}
-				c.Quantiles(all, float64(s))
-				top := 0.
-				for j := range q {
-					top = max(top, all[at[j]])
-					q[j] = top
-				}
-				x.ours[k].add(q, y)
 			}
 			for r := range rules {
 				x.theirs[k][r].join(rules[r].forecast(x.d, i, horizon, season))
 			}
 			x.n[k]++
 		}
+	}
+	return nil
+}
+
+// follow steps the model up to position at and shows each forecast from there, at the arena's levels, beside the
+// value that came; steps without one are passed over.
+func follow(c *engine.Course, d *dense, at, horizon int, show func(q []float64, y float64)) error {
+	if err := c.To(d.unix(at)); err != nil {
+		return err
+	}
+	all, q := make([]float64, len(surgecast.Levels)), make([]float64, len(levels))
+	for s := 1; s <= horizon; s++ {
+		y := d.value(at + s)
+		if math.IsNaN(y) {
+			continue
+		}
+		c.Quantiles(all, float64(s))
+		top := 0.
+		for k, p := range levels {
+			top = max(top, all[slices.Index(surgecast.Levels[:], p)])
+			q[k] = top
+		}
+		show(q, y)
 	}
 	return nil
 }

@@ -61,6 +61,13 @@ func (p *report) figures() map[string]float64 {
 	for _, g := range p.young {
 		put(g.ratio.Value, "young", g.family, g.age)
 	}
+	for _, v := range p.kept {
+		put(v.wql, "wql", v.name())
+		if v.hits.n > 0 && v.condition != conditions[1] {
+			put(v.hits.share(v.hits.inside80), "coverage80", v.name())
+			put(v.hits.share(v.hits.below95), "below95", v.name())
+		}
+	}
 	for _, w := range p.warnings {
 		if w.kind == kinds[kindChance] {
 			put(float64(w.ahead), "alarm", w.set, budget(w.perWeek))

@@ -57,21 +57,16 @@ func (p *report) intervals(ctx context.Context, out string) error {
 			if said := p.verdicts.Sets[s.Name][c].WQL; math.Abs(mine.wql()-said) > 1e-6 {
 				return fmt.Errorf("%s, %s: our sum is %.7f, the arena's scorer says %.7f: one of the two is wrong", s.Name, c, mine.wql(), said)
 			}
-			least := 0
-			for r := range total {
-				if total[r].wql() < total[least].wql() {
-					least = r
-				}
-			}
+			best := least(total)
 			var b blocks
 			for i, o := range s.origins {
 				if o.surge != (k == 1) {
 					continue
 				}
-				x := theirs[least][i]
+				x := theirs[best][i]
 				b.add(o.series, o.unix, pair{ours[i].pin, x.pin, ours[i].abs, x.abs})
 			}
-			v := ruled{name: rules[least].name, wql: total[least].wql(), ratio: bootstrap([][]pair{b.list})}
+			v := ruled{name: rules[best].name, wql: total[best].wql(), ratio: bootstrap([][]pair{b.list})}
 			if ens, ok := p.baseline.wql["ensemble"][s.Name]; ok {
 				v.ensemble = v.ratio.times(v.wql / ens[k])
 			}

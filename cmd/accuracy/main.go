@@ -15,7 +15,7 @@ import (
 func main() {
 	var j job
 	flag.StringVar(&j.arena, "arena", "../shared/arena", "directory of the arena")
-	flag.StringVar(&j.data, "data", "../shared/data", "directory with the labels of the series; without it labelled windows are left out")
+	flag.StringVar(&j.data, "data", "../shared/data", "directory with the labels of the arena's series and with the series kept apart; the page says what was not there")
 	flag.StringVar(&j.out, "out", ".cache/accuracy", "directory for the forecasts")
 	page := flag.String("page", "docs/accuracy.md", "the page to write")
 	record := flag.String("record", "docs/accuracy.json", "the figures of the last page, to tell what got worse")
@@ -57,6 +57,7 @@ func run(ctx context.Context, j job, page, record string, only []string) error {
 	timed("cost of capacity", func() error { return p.capacity(ctx) })
 	timed("lead of alarms", func() error { return p.alarms(ctx, a, j.data) })
 	timed("cold start", func() error { return p.coldStart(ctx, a) })
+	timed("series kept apart", func() error { return p.apart(ctx, a, j.data) })
 	if err != nil {
 		return err
 	}

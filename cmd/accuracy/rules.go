@@ -136,6 +136,17 @@ func (l *loss) join(o loss) { l.pin += o.pin; l.abs += o.abs }
 
 func (l loss) wql() float64 { return 2 * l.pin / float64(len(levels)) / l.abs }
 
+// least is the smallest of losses at the same values.
+func least(of []loss) int {
+	at := 0
+	for i := range of {
+		if of[i].pin < of[at].pin {
+			at = i
+		}
+	}
+	return at
+}
+
 // forecast is the loss of a rule at one origin.
 func (r rule) forecast(d *dense, at, horizon, season int) loss {
 	var l loss

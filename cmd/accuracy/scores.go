@@ -57,6 +57,8 @@ type report struct {
 	labels   []labelled
 	noLabels string // why labelled windows were left out
 	young    []grown
+	kept     []kept // by half; the last row of each is OVERALL
+	noApart  string // why series kept apart were left out
 
 	worse []string
 	since string
