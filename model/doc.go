@@ -47,4 +47,4 @@
 package model
 
 // Version names the arithmetic: forecasts of one version can be reproduced from the same steps.
-const Version = "5"
+const Version = "6"

@@ -8,11 +8,11 @@ import "math"
 // expected of them,
 //
 //	d ← d + 0.2 (e/σ − d),   |e/σ| ≤ 4
-//	a = min(max((d − 2)/0.8, 0), 1) · max(1 − n/1000, 0)
+//	a = min(max((d − 1.8)/0.8, 0), 1) · max(1 − n/1000, 0)
 //
 // and as Trigg & Leach (1967) do with the gain of a smoother, it moves the weights: of the experts that go with the
 // last value (its own level, its level above the profile, its trend) each has a/3 more, all others 1 − a of theirs.
-// Independent noise has d of standard deviation 1/3; three errors of four σ on one side reach 2. Ahead, a falls
+// Independent noise has d of standard deviation 1/3; three errors of four σ on one side reach 1.95. Ahead, a falls
 // from an hour to a day, where a jump says less of the level. After a thousand steps the weights themselves know how
 // this series moves: there the signal costs accuracy (decision 0010) and is gone.
 type drift struct {
@@ -23,7 +23,7 @@ type drift struct {
 const (
 	driftGain   = .2
 	driftError  = 4.
-	driftFrom   = 2.
+	driftFrom   = 1.8
 	driftSpan   = .8
 	driftGrown  = 1000. // steps
 	driftShare  = 1. / 3

@@ -16,6 +16,7 @@ type lead struct {
 	scale  scale
 	tracks []tracker // one per expert
 	mix    []mixture // one per group of levels
+	awake  []float64 // of each expert: 0, it sleeps (mixture.go)
 	final  []float64 // shift of the mixture's quantiles, in scales
 	n      int
 
@@ -85,6 +86,10 @@ func (s *Series) newLead(h int) lead {
 		for range groups {
 			l.mix = append(l.mix, newMixture(experts))
 		}
+		l.awake = make([]float64, experts)
+		for j := range l.awake {
+			l.awake[j] = 1
+		}
 	}
 	l.final = make([]float64, len(s.levels))
 	l.centre = make([]float64, experts)
@@ -112,8 +117,17 @@ func (l *lead) slot(t int) []float32 {
 func (s *Series) predict(l *lead, now float64) {
 	then := s.usual(s.unix + int64(l.h)*int64(s.c.StepSeconds))
 	b := s.memory.b()
-	rDay := s.recent.ago(l.h, s.recent.perDay, b)
-	rWeek := s.recent.ago(l.h, s.recent.perWeek, b)
+	rDay, day := s.recent.ago(l.h, s.recent.perDay)
+	rWeek, week := s.recent.ago(l.h, s.recent.perWeek)
+	if !day {
+		rDay = b
+	}
+	if !week {
+		rWeek = b
+	}
+	if s.c.Full {
+		l.wake(day, week)
+	}
 	s.features(l.x, then-now, rDay, rWeek)
 	s.centres(l.centre, l.x, l, now, then, rDay, rWeek)
 	for j, c := range l.centre {
@@ -146,9 +160,27 @@ func (s *Series) predict(l *lead, now float64) {
 	}
 }
 
+// wake says which experts have something of their own to say: yesterday and last week once they were seen, the ridges
+// as they learn. Before, all of them repeat the level of the day, and where a series begins with a peak and decays that
+// is the worst there is to say.
+func (l *lead) wake(day, week bool) {
+	learnt := float64(l.n) / (float64(l.n) + ridgeWakes)
+	l.awake[expertRidge], l.awake[expertSurge] = learnt, learnt
+	l.awake[expertYesterday], l.awake[expertWeek] = 0, 0
+	if day {
+		l.awake[expertYesterday] = 1
+	}
+	if week {
+		l.awake[expertWeek] = 1
+	}
+}
+
+// ridgeWakes is after how many lessons a ridge has half a vote.
+const ridgeWakes = 100
+
 // mixed fills q with the quantiles of the weighted experts, shifted by the final tracker:
 //
-//	Q_p = Σ_j w_j (c_j + σ_j q_jp) + n/(n+3000) · f_p σ
+//	Q_p = Σ_j v_j (c_j + σ_j q_jp) + n/(n+3000) · f_p σ
 func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow, moving float64) {
 	if !s.c.Full {
 		for i := range q {
@@ -164,12 +196,14 @@ func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow, movi
 	}
 }
 
-// weighed is the sum of mixed. What all levels of a group share is worked out once: Σ w_j c_j, and w_j σ_j.
+// weighed is the sum of mixed. What all levels of a group share is worked out once: Σ v_j c_j, and v_j σ_j.
 func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow, moving float64) {
 	var middle [levelGroups]float64
 	var spread [levelGroups][numExperts]float64
+	var votes [numExperts]float64
 	for g := range l.mix {
-		for j, w := range l.mix[g].w {
+		l.mix[g].votes(votes[:], l.awake, s.n)
+		for j, w := range votes {
 			sg := sigma
 			if unconditional[j] {
 				sg = slow
@@ -190,6 +224,11 @@ func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow, mo
 		}
 	}
 }
+
+// scaleYoung is the number of lessons up to which the scale is mostly learnt from the errors of the mixture's median,
+// later from those of the ridge. A ridge that has learnt little errs to one side, and what it is off by, hour after
+// hour, is no spread: taken for one it put the upper quantiles of a decaying series at a hundred times what came.
+const scaleYoung = 1000.
 
 const (
 	finalPhase = 3000
@@ -249,8 +288,11 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 	}
 
 	err := z - centre[expertRidge]
+	young := scaleYoung / (scaleYoung + float64(l.n))
+	if off := young*(z-q[s.median]) + (1-young)*err; !low || off > 0 {
+		l.scale.learn(off, a, l.h, l.stride)
+	}
 	if !low || err > 0 {
-		l.scale.learn(err, a, l.h, l.stride)
 		w := .09 / (sigma*sigma + .0025) / (1 + .2*min(float64(l.h), 8))
 		lambda := 1 - float64(l.stride)/(3000+30*float64(l.h)+float64(l.stride))
 		l.ridges[0].learn(x, z-base-l.ridges[0].predict(x), sigma, w, lambda)
@@ -288,7 +330,7 @@ func (s *Series) weigh(l *lead, q, centre []float64, sigma, slow, y float64, low
 		for j := range loss {
 			loss[j] /= s.mean + 1
 		}
-		l.mix[g].learn(loss[:], s.n, delta)
+		l.mix[g].learn(loss[:], delta)
 	}
 }
 
@@ -305,6 +347,7 @@ func (l *lead) snapshot(c *codec) {
 	for i := range l.mix {
 		l.mix[i].snapshot(c)
 	}
+	c.nums(l.awake)
 	c.nums(l.final)
 	c.whole(&l.n)
 	c.small(l.ring)

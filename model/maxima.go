@@ -88,10 +88,14 @@ func (m *maxima) at(j, i int, centre, sigma, ceiling float64) float64 {
 }
 
 func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma, moving float64) {
+	var votes [levelGroups][numMax]float64
+	for g := range m.mix {
+		m.mix[g].votes(votes[g][:], nil, s.n)
+	}
 	top := 0.
 	for i := range q {
 		v := 0.
-		w := m.mix[s.group[i]].w
+		w := &votes[s.group[i]]
 		for j, c := range centre {
 			v += (w[j] + moving*(maxMovers[j]-w[j])) * m.at(j, i, c, sigma, s.far)
 		}
@@ -126,7 +130,7 @@ func (s *Series) learnMaxima(w *horizon, centre []float64, sigma, z float64, low
 		for j := range loss {
 			loss[j] /= s.mean + 1
 		}
-		m.mix[g].learn(loss[:], s.n, delta)
+		m.mix[g].learn(loss[:], delta)
 	}
 	memory := maxMemory * (500 + float64(w.h)) / stride
 	for j, c := range centre {

@@ -11,8 +11,13 @@ import "math"
 //	L_j ← δL_j + ½ [ r_j (1 − η_j r_j) + B_j 1{η_j r_j > ½} ]
 //	w_j ∝ η_j exp(η_j L_j)
 //
-// δ forgets; a share α keeps every expert alive; and with few steps behind us the weights are pulled to
-// equal ones, κ = 300/(300+n): below about a thousand steps equal weights are hard to beat.
+// δ forgets, and a share α keeps every expert alive. What expert j counts in a forecast is its vote
+//
+//	v_j = a_j ( (1 − κ) w_j / Σ a w + κ / Σ a ),   κ = 300/(300+n)
+//
+// With few steps behind us the weights are pulled to equal ones: below about a thousand steps those are hard to beat.
+// And an expert sleeps, a_j = 0, as long as it has nothing of its own to say (Freund, Schapire, Singer & Warmuth 1997):
+// it would repeat another, and one opinion would have two votes.
 type mixture struct {
 	w, l, v, b []float64
 	logK       float64
@@ -36,9 +41,25 @@ func (m *mixture) even() {
 	}
 }
 
-// learn: loss[j] is the linearised loss of expert j less that of the mixture, of order one; n the steps
-// observed; delta the discount.
-func (m *mixture) learn(loss []float64, n int, delta float64) {
+// votes fills v, one for each expert, after n observed steps; awake is a_j in 0..1, nil: all are.
+func (m *mixture) votes(v, awake []float64, n int) {
+	kappa := mixturePeriod / float64(mixturePeriod+n)
+	learnt, all := 0., 0.
+	for j, w := range m.w {
+		v[j] = 1
+		if awake != nil {
+			v[j] = awake[j]
+		}
+		learnt += v[j] * w
+		all += v[j]
+	}
+	for j, w := range m.w {
+		v[j] *= (1-kappa)*w/learnt + kappa/all
+	}
+}
+
+// learn: loss[j] is the linearised loss of expert j less that of the mixture, of order one; delta the discount.
+func (m *mixture) learn(loss []float64, delta float64) {
 	k := len(m.w)
 	logK := m.logK
 	var a, rate [numExperts]float64
@@ -66,10 +87,8 @@ func (m *mixture) learn(loss []float64, n int, delta float64) {
 		m.even()
 		return
 	}
-	kappa := mixturePeriod / float64(mixturePeriod+n)
 	for j := range m.w {
-		w := (1-mixtureShare)*a[j]/sum + mixtureShare/float64(k)
-		m.w[j] = (1-kappa)*w + kappa/float64(k)
+		m.w[j] = (1-mixtureShare)*a[j]/sum + mixtureShare/float64(k)
 	}
 }
 

@@ -34,7 +34,7 @@ func expertLoss(t *testing.T, steps, from int, forecast func(step, j int) float6
 		if k >= from {
 			mixed += math.Abs(y - q)
 		}
-		m.learn(loss, 1<<40, 1-1./6000) // long past the pull to equal weights
+		m.learn(loss, 1-1./6000)
 	}
 	best = math.Inf(1)
 	for _, v := range own {
@@ -74,5 +74,29 @@ func TestMixtureFollowsAChange(t *testing.T) {
 	})
 	if mixed > best {
 		t.Errorf("loss %.1f against %.1f of the better constant expert", mixed, best)
+	}
+}
+
+// An expert that sleeps has no vote, the others share its; and with no step behind it the mixture is even.
+//
+// Fails when: votes leaves awake out.
+func TestWhoSleepsHasNoVote(t *testing.T) {
+	m := newMixture(4)
+	m.learn([]float64{-1, 0, 0, 1}, 1)
+	v := make([]float64, 4)
+	for _, n := range []int{0, 10, 10_000} {
+		m.votes(v, []float64{1, 0, .5, 1}, n)
+		if sum := v[0] + v[1] + v[2] + v[3]; math.Abs(sum-1) > 1e-12 || v[1] != 0 {
+			t.Errorf("after %d steps the votes are %.3f", n, v)
+		}
+		if n == 0 && (math.Abs(v[0]-.4) > 1e-12 || math.Abs(v[2]-.2) > 1e-12) {
+			t.Errorf("the first votes are %.3f", v)
+		}
+		if n > 0 && v[0] <= v[3] {
+			t.Errorf("after %d steps the better expert counts %.3f, the worse %.3f", n, v[0], v[3])
+		}
+	}
+	if m.votes(v, nil, 0); v[1] != .25 {
+		t.Errorf("all awake: %.3f", v)
 	}
 }

@@ -135,22 +135,19 @@ func (r *recent) yesterday(h int) float64 {
 	return m
 }
 
-// ago is the mean residual one season before the step h ahead: a day (back = perDay) or a week. When it
-// is unknown or not yet there, it answers otherwise.
-func (r *recent) ago(h, back int, otherwise float64) float64 {
+// ago is the mean residual one season before the step h ahead: a day (back = perDay) or a week. It answers false
+// when that is unknown or not yet there.
+func (r *recent) ago(h, back int) (float64, bool) {
 	t := r.t - 1 + h
 	b := t/r.block - back
 	for b > (r.t-1)/r.block {
 		b -= back // the lead is longer than the season: go back another one
 	}
 	if b < 0 || r.t == 0 || (r.t-1)/r.block-b >= len(r.residual) {
-		return otherwise
+		return 0, false
 	}
 	v := float64(r.residual[b%len(r.residual)])
-	if math.IsNaN(v) {
-		return otherwise
-	}
-	return v
+	return v, !math.IsNaN(v)
 }
 
 func (r *recent) snapshot(c *codec) {

@@ -20,7 +20,7 @@ import (
 // that began narrower above; 4: no drift.
 const (
 	snapshotMagic   = "SCmd"
-	snapshotVersion = 5
+	snapshotVersion = 6
 	snapshotHead    = 4 + 2 + 2 + 8 + 4
 )
 
