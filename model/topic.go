@@ -10,7 +10,7 @@ import (
 // anything of its own.
 //
 //	S(t) = D(t) + W(t)       48 half-hours of the day, 7 days of the week; days: days of the week alone
-//	r    = z − S,            s_k the memories of r, b that of a day
+//	r    = z − S,            s_k the memories of r, b that of a day; of a young topic, of a quarter of its life
 //	ẑ_h  = S(t+h) + b + Σ_k β⁰_hk (s_k − b)          β⁰: priorWeights, fixed (per-topic ones buy 1 %)
 //	Q_p  = ẑ_h + σ_h q_hp                            one scale and one tracker a lead
 //
@@ -51,6 +51,8 @@ const (
 	topicLeads    = 4
 	topicLevels   = 5
 	topicSlots    = 13
+	topicMedian   = 1 // place of .5 in TopicLevels
+	topicBrief    = 2 // the briefest memory that stands for a level, of 8 steps
 )
 
 // TopicLevels are the levels of a Topic's forecast: the middle, the 80 % interval and three of the upper tail.
@@ -65,7 +67,7 @@ type topicGrid struct {
 	day           float64 // steps a day, at least 48
 	fine, coarse  topicCycle
 	levelSteps    float64
-	gain          [topicMemories]float64
+	gain, tau     [topicMemories]float64 // of the memories; τ in steps
 	memories      int
 	base, damp    int
 	leads         []topicGridLead
@@ -127,7 +129,7 @@ func newTopicGrid(stepSeconds int) *topicGrid {
 	m := newMemory(step)
 	g.memories, g.base, g.damp = len(m.tau), m.base, m.damp
 	for k, tau := range m.tau {
-		g.gain[k] = 1 - math.Exp(-1/tau)
+		g.gain[k], g.tau[k] = 1-math.Exp(-1/tau), tau
 	}
 	for i, p := range TopicLevels {
 		g.normal[i] = normalQuantile(p)
@@ -313,7 +315,12 @@ func (t *Topic) learnProfile(z, damp float64) {
 func (t *Topic) centre(l *topicGridLead) float64 {
 	g := t.grid
 	_, then := t.shapes(t.unix + int64(l.h)*g.step)
-	b, v := float64(t.s[g.base]), 0.
+	// Talk mostly begins with a peak and fades: the mean of all there was is no level of it.
+	base := g.base
+	for base > topicBrief && 4*g.tau[base] > float64(t.n) {
+		base--
+	}
+	b, v := float64(t.s[base]), 0.
 	for k := range g.memories {
 		v += l.beta[k] * (float64(t.s[k]) - b)
 	}
@@ -332,23 +339,14 @@ func (t *Topic) learn(l *topicGridLead, m *topicLead, z float64) {
 	if e.scale <= 0 {
 		return
 	}
+	// Of a young topic the scale is the spread about the median followed so far: what its forecasts are off by, hour after
+	// hour, is place and no width (tracker.go).
 	err, was := z-float64(e.centre), float64(e.scale)
+	off := err - was*float64(m.q[topicMedian])*trackerYoung/(trackerYoung+float64(m.n))
 	slow := float64(m.scale)
-	slow += (min(1.25*math.Abs(err), 4*slow) - slow) / min(float64(m.n)+6, l.memory)
+	slow += (min(1.25*math.Abs(off), 4*slow) - slow) / min(float64(m.n)+6, l.memory)
 	m.scale = float32(max(slow, .005))
-	u := float32(err / was)
-	step := 2 * max(trackerGain*l.pace, 1/(float64(m.n)/4+10))
-	for k, p := range TopicLevels {
-		a := step
-		if p >= .985 {
-			a *= 2
-		}
-		if u < m.q[k] {
-			m.q[k] -= float32(a * (1 - p))
-		} else {
-			m.q[k] += float32(a * p)
-		}
-	}
+	track(m.q[:], int(m.n), float32(err/was), TopicLevels[:], trackerGain*l.pace, false)
 	if m.n < math.MaxInt32 {
 		m.n++
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -212,4 +213,33 @@ func BenchmarkStepSmallTopic(b *testing.B) {
 		i++
 	}
 	b.ReportMetric(15, "µs/budget")
+}
+
+// Talk that is born with a peak and fades as attention does, 300 (1 + t/5)^-1.1 a minute: two to five hours after it
+// the 95 % quantile an hour ahead is at most twelve times what comes, and what comes lies below most of them.
+//
+// Fails when: topicBrief is 6, or track leaves the other levels where they are.
+func TestTalkThatFadesIsNotExpectedBack(t *testing.T) {
+	topic := NewTopic(60)
+	rng := rand.New(rand.NewPCG(5, 6))
+	rate := func(i int) float64 { return 300 * math.Pow(1+float64(i)/5, -1.1) }
+	hour, high := slices.Index(TopicLeadMinutes[:], 60), slices.Index(TopicLevels[:], .95)
+	var f Forecast
+	widest, covered, n := 0., 0, 0
+	for i := range 300 {
+		topic.Step(int64(monday)+int64(i)*60, Obs{Value: poisson(rng, rate(i))})
+		if i < 120 {
+			continue
+		}
+		topic.Forecast(&f)
+		widest = max(widest, f.Q[hour][high]/rate(i+60))
+		n++
+		if f.Q[hour][high] > rate(i+60) {
+			covered++
+		}
+	}
+	t.Logf("widest %.1f, %d of %d", widest, covered, n)
+	if widest > 12 || covered < n*8/10 {
+		t.Errorf("up to %.0f times what comes; %d of %d lie above it", widest, covered, n)
+	}
 }

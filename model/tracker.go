@@ -37,8 +37,14 @@ func newTracker(normal []float64, width, tail float64) tracker {
 
 // learn takes u in. When u is only a lower bound of the truth, levels above u learn nothing.
 func (t *tracker) learn(u float64, levels []float64, floor float64, bound bool) {
-	g := 2 * max(floor, 1/(float64(t.n)/4+10))
-	median, moved := -1, 0.
+	track(t.q, t.n, u, levels, floor, bound)
+	t.n++
+}
+
+// track is one step of the quantiles q of n errors so far; floor is the gain in the end.
+func track[F float32 | float64](q []F, n int, u F, levels []float64, floor float64, bound bool) {
+	g := 2 * max(floor, 1/(float64(n)/4+10))
+	median, moved := -1, F(0)
 	for i, p := range levels {
 		step := g
 		switch {
@@ -47,27 +53,26 @@ func (t *tracker) learn(u float64, levels []float64, floor float64, bound bool) 
 		case p >= .94:
 			step *= 1.5
 		}
-		was := t.q[i]
+		was := q[i]
 		if u < was {
 			if !bound {
-				t.q[i] -= step * (1 - p)
+				q[i] -= F(step * (1 - p))
 			}
 		} else {
-			t.q[i] += step * p
+			q[i] += F(step * p)
 		}
 		if p == .5 {
-			median, moved = i, t.q[i]-was
+			median, moved = i, q[i]-was
 		}
 	}
 	if !bound {
-		moved *= trackerYoung / (trackerYoung + float64(t.n))
-		for i := range t.q {
+		moved *= F(trackerYoung / (trackerYoung + float64(n)))
+		for i := range q {
 			if i != median {
-				t.q[i] += moved
+				q[i] += moved
 			}
 		}
 	}
-	t.n++
 }
 
 func (t *tracker) snapshot(c *codec) {
