@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"testing"
 
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 )
 
@@ -30,6 +32,41 @@ func TestTable(t *testing.T) {
 			}
 			if got := row.load / float64(c); math.Abs(got-row.busy[i]) > .0051 {
 				t.Errorf("R %v, β %v: utilisation %.3f, want %.2f", row.load, beta, got, row.busy[i])
+			}
+		}
+	}
+}
+
+// TestPoissonTail is MODEL 6.11, 10. Servers that nearly never turn anybody away are a Poisson tail: with N of mean R,
+//
+//	B = P(N = c) / P(N ≤ c),   P(N > c) = P(c+1, R)   the regularised incomplete gamma function
+//
+// and a tail that is one less what is below is nothing at all from 1e-16 on: gonum says P(N > 200) = 0 of a mean of 100
+// where it is 4.6e-19. B and C keep their digits there, so no server more is asked for than is needed, and none is free.
+//
+// Fails when: B is one less the share that is served, counted upwards.
+func TestPoissonTail(t *testing.T) {
+	if got := mathext.GammaIncReg(201, 100); math.Abs(got-4.6e-19) > .05e-19 {
+		t.Errorf("P(N > 200) of mean 100 is %v by the incomplete gamma function, want 4.6e-19", got)
+	}
+	if got := (distuv.Poisson{Lambda: 100}).Survival(200); got != 0 {
+		t.Errorf("gonum now says %v of the same tail: this test may lean on it", got)
+	}
+	for _, load := range []float64{.5, 20, 100} {
+		for _, c := range []int{1, 5, 40, 120, 200, 256} {
+			k := float64(c)
+			log, _ := math.Lgamma(k + 1)
+			want := math.Exp(k*math.Log(load)-load-log) / mathext.GammaIncRegComp(k+1, load)
+			if got := B(load, c); math.Abs(got-want) > 1e-10*want {
+				t.Errorf("B(%v, %d) = %v, want %v", load, c, got, want)
+			}
+			if c <= int(load) {
+				continue
+			}
+			// Who finds all busy finds c or more busy: C = P(N ≥ c) of the M/M/c's own law, the geometric rest summed.
+			rest := want * k / (k - load*(1-want))
+			if got := C(load, c); math.Abs(got-rest) > 1e-10*rest {
+				t.Errorf("C(%v, %d) = %v, want %v", load, c, got, rest)
 			}
 		}
 	}
