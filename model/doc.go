@@ -10,12 +10,12 @@
 //	residual   r_t      z_t − S_t
 //	memories   s_k      exponential means of r over τ_k steps, short to a week           memory.go
 //	recent              the last values, running means, the same time yesterday          recent.go
+//	trend      L, T     damped trend of r, for ramps that outlast a few steps            trend.go
 //	experts    c_j(h)   ways to say z_{t+h}: last value, mean, profile + level …         experts.go
 //	ridge      β_h      an expert that weighs memories, learnt for each lead             ridge.go
 //	scale      σ_h      how wrong we expect to be now                                    scale.go
-//	trackers   q_j(p)   quantiles of (z − c_j)/σ, each followed online                   tracker.go
-//	mixture    w_j      weights of the experts for each group of levels                  mixture.go
-//	trend      L, T     damped trend of r, for ramps that outlast a few steps            trend.go
+//	trackers   Q_j(p)   quantiles of z − c_j: a place and a width in σ, followed online  tracker.go
+//	mixture    v_j      votes of the experts for each group of levels; some still sleep  mixture.go
 //	drift      a        a young series leaves its level: weight to the last value        drift.go
 //	maxima     m_j(p)   experts on the highest value M of a window                       maxima.go
 //	stack               one probability P(M > C) of the experts on M and of past windows stack.go
@@ -42,9 +42,11 @@
 //   - Quantiles rise with the level; Risk falls with the capacity and rises with the horizon.
 //   - A missing step teaches nothing; a saturated step (a lower bound) teaches only upwards.
 //
-// Sources are named beside each equation. Constants come from public series of tweets, web logs, page
+// A letter means what the head of its file says: s_k is a memory by its place and s_3 the one of three steps, ℓ the level of
+// the profile and ℓ_j a loss, n the steps observed by a series and the lessons of a lead or a tracker. Most of the parts
+// are not exported: `go doc -u -all` has them all. Sources are named beside each equation. Constants come from public series of tweets, web logs, page
 // views and taxi rides; docs/decisions says which were tried.
 package model
 
 // Version names the arithmetic: forecasts of one version can be reproduced from the same steps.
-const Version = "6"
+const Version = "7"

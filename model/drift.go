@@ -11,7 +11,7 @@ import "math"
 //	a = min(max((d − 1.8)/0.8, 0), 1) · max(1 − n/1000, 0)
 //
 // and as Trigg & Leach (1967) do with the gain of a smoother, it moves the weights: of the experts that go with the
-// last value (its own level, its level above the profile, its trend) each has a/3 more, all others 1 − a of theirs.
+// last value (its own level, its level above the profile, its trend) each has a/3 more, once all have 1 − a of theirs.
 // Independent noise has d of standard deviation 1/3; three errors of four σ on one side reach 1.95. Ahead, a falls
 // from an hour to a day, where a jump says less of the level. After a thousand steps the weights themselves know how
 // this series moves: there the signal costs accuracy (decision 0010) and is gone.
@@ -36,10 +36,10 @@ var (
 	maxMovers = [numMax]float64{maxScaled: driftMaxima, maxCourse: driftMaxima}
 )
 
-// learn takes the error of the next step's median in; a lower bound below it says nothing.
+// learn takes the error of the next step's median in; a lower bound can only raise the signal.
 func (d *drift) learn(z, sigma float64, low bool) {
-	if e := z - d.said; e > 0 || !low {
-		d.signal += driftGain * (bound(e/sigma, driftError) - d.signal)
+	if e := bound((z-d.said)/sigma, driftError); e > d.signal || !low {
+		d.signal += driftGain * (e - d.signal)
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 // unconditional experts err about the same in calm and surge: their quantiles use the slow scale.
 var unconditional = [numExperts]bool{expertSlow: true, expertYesterday: true, expertWeek: true}
 
-// maxFeatures bounds the inputs of a ridge: at most 8 memories and 4 more.
+// maxFeatures bounds the inputs of a ridge: at most 8 memories and 5 more.
 const maxFeatures = 14
 
 // features fills x, the inputs of the ridge for lead h, all relative to b:
@@ -83,7 +83,7 @@ func changeLimit(h int, step float64) float64 {
 }
 
 // centres fills c with every expert's z_{t+h}.
-func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64) {
+func (s *Series) centres(c, x []float64, l *lead, then, rDay, rWeek float64) {
 	b := s.memory.b()
 	limit := l.limit
 	if !s.c.Full {
@@ -92,15 +92,16 @@ func (s *Series) centres(c, x []float64, l *lead, now, then, rDay, rWeek float64
 	}
 	planned := 0. // what is planned comes on top of the last values, and goes again
 	if len(s.events.list) > 0 {
-		planned = s.events.at(s.unix+int64(l.h)*int64(s.c.StepSeconds), s.unix) - s.events.at(s.unix, s.unix)
+		planned = s.events.at(s.unix+int64(l.h)*int64(s.c.StepSeconds), s.unix) - s.events.at(s.recent.seen, s.unix)
 	}
+	residual := s.recent.last - s.recent.usual
 	c[expertLast] = s.recent.last + planned
 	c[expertMean3] = s.mean3 + planned
 	c[expertMean8] = s.mean8 + planned
 	c[expertSlow] = then + s.profile.level
-	c[expertHalf] = then + .5*(s.recent.last-now+b)
+	c[expertHalf] = then + .5*(residual+b)
 	c[expertPrior] = then + b + bound(dot(l.ridges[0].prior, x), limit)
-	c[expertResidual] = then + s.recent.last - now
+	c[expertResidual] = then + residual
 	c[expertTrend] = then + s.trend.level + l.reach*s.trend.slope
 	c[expertYesterday] = then + b + .8*(rDay-b)
 	c[expertWeek] = then + b + .6*(rWeek-b)

@@ -40,7 +40,7 @@ type horizon struct {
 // A window not yet over; the cheap form keeps the first seven.
 const (
 	windowMax = iota // largest Z so far; NaN: empty
-	windowLow        // 1: that largest came from a saturated step
+	windowLow        // largest Z that was only a lower bound; 0: none
 	windowKnown
 	windowCentre
 	windowSigma
@@ -61,6 +61,7 @@ const (
 	scoreShift  = .35 // prior: the maximum scores this above the envelope's median
 	stateWidth  = .7
 	logitLimit  = 7.6
+	hiddenBy    = .5 // log counts by which a saturated step may have been more than it shows (memory.go)
 )
 
 func (s *Series) newHorizon(h int) horizon {
@@ -187,7 +188,11 @@ func (s *Series) open(w *horizon) {
 		narrow(w.slot((s.t/w.stride)%w.slots), e)
 		return
 	}
-	s.stackAt(e[windowLevels:windowLevels+stackLevels], s.recent.max(s.recent.short), math.Exp(s.long)-1)
+	short := s.recent.max(s.recent.short)
+	if short == unseen {
+		short = math.Expm1(w.centre)
+	}
+	s.stackAt(e[windowLevels:windowLevels+stackLevels], short, math.Exp(s.long)-1)
 	for i := range stackLevels {
 		l := s.logits(w, e[windowLevels+i])
 		copy(e[windowLevels+stackLevels+stackSources*i:], l[:])
@@ -207,10 +212,9 @@ func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 		e[windowKnown]++
 		if float32(demand) > e[windowMax] {
 			e[windowMax] = float32(demand)
-			e[windowLow] = 0
-			if low {
-				e[windowLow] = 1
-			}
+		}
+		if low {
+			e[windowLow] = max(e[windowLow], float32(demand))
 		}
 	}
 	origin := s.t - w.h
@@ -226,19 +230,27 @@ func (s *Series) watch(w *horizon, demand float64, known, low bool) {
 	}
 }
 
+// boundOnly says whether the maximum of a window is only a lower bound, low the largest Z in it that was one: what was turned
+// away may have been more than what was counted once the overload was over, unless that is far more.
+func boundOnly(most, low float64) bool {
+	return low > 0 && math.Log1p(most)-math.Log1p(low) < hiddenBy
+}
+
 // judge learns from a window that is over.
 func (s *Series) judge(w *horizon, e []float64) {
 	m := math.Log1p(e[windowMax])
-	low := e[windowLow] != 0
+	low := boundOnly(e[windowMax], e[windowLow])
 	if !s.c.Full {
-		w.direct.learn((m-e[windowCentre])/e[windowSigma], s.levels, trackerGain, low)
+		w.direct.learn(m-e[windowCentre], e[windowSigma], s.levels, trackerGain, low)
 		return
 	}
 	s.learnMaxima(w, e[windowMaxima:windowRest], e[windowSigma], m, low)
-	w.score[w.head] = float32(min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh))
-	w.state[w.head] = float32(e[windowState])
-	w.head = (w.head + 1) % scoreMemory
-	w.filled = min(w.filled+1, scoreMemory)
+	if score := min(max(s.scoreOf(e[windowRest:], m), scoreLow), scoreHigh); !low || score > scoreShift {
+		w.score[w.head] = float32(score)
+		w.state[w.head] = float32(e[windowState])
+		w.head = (w.head + 1) % scoreMemory
+		w.filled = min(w.filled+1, scoreMemory)
+	}
 	for i := range stackLevels {
 		z := e[windowLevels+i]
 		outcome := 0.

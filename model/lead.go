@@ -129,7 +129,7 @@ func (s *Series) predict(l *lead, now float64) {
 		l.wake(day, week)
 	}
 	s.features(l.x, then-now, rDay, rWeek)
-	s.centres(l.centre, l.x, l, now, then, rDay, rWeek)
+	s.centres(l.centre, l.x, l, then, rDay, rWeek)
 	for j, c := range l.centre {
 		l.centre[j] = min(max(c, 0), s.ceiling)
 	}
@@ -184,7 +184,7 @@ const ridgeWakes = 100
 func (s *Series) mixed(q []float64, l *lead, centre []float64, sigma, slow, moving float64) {
 	if !s.c.Full {
 		for i := range q {
-			q[i] = centre[0] + sigma*l.tracks[0].q[i]
+			q[i] = centre[0] + l.tracks[0].at(i, sigma)
 		}
 	} else {
 		s.weighed(q, l, centre, sigma, slow, moving)
@@ -209,7 +209,7 @@ func (s *Series) weighed(q []float64, l *lead, centre []float64, sigma, slow, mo
 				sg = slow
 			}
 			w += moving * (movers[j] - w)
-			middle[g] += w * centre[j]
+			middle[g] += w * (centre[j] + l.tracks[j].place)
 			spread[g][j] = w * sg
 		}
 	}
@@ -236,8 +236,8 @@ const (
 	finalLimit = .3
 )
 
-// learn judges the forecast made h steps ago against z = log(1+y), and learns from it: scale, weights,
-// final shift, trackers, ridges, in this order, each with what the others knew before.
+// learn judges the forecast made h steps ago against z = log(1+y), and learns from it: weights, final
+// shift, trackers, scale, ridges, in this order, each with what the others knew before.
 func (s *Series) learn(l *lead, y, z float64, low bool) {
 	origin := s.t - l.h
 	if origin < 0 || origin%l.stride != 0 {
@@ -257,9 +257,9 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 	if !s.c.Full {
 		err := z - centre[0]
 		if !low || err > 0 {
-			l.scale.learn(err, nil, l.h, l.stride)
+			l.scale.learn(err, nil, l.h, l.stride, low)
 		}
-		l.tracks[0].learn(err/sigma, s.levels, trackerGain*l.pace, low)
+		l.tracks[0].learn(err, sigma, s.levels, trackerGain*l.pace, low)
 		l.n++
 		return
 	}
@@ -284,19 +284,20 @@ func (s *Series) learn(l *lead, y, z float64, low bool) {
 		if unconditional[j] {
 			sg = slow
 		}
-		l.tracks[j].learn((z-centre[j])/sg, s.levels, trackerGain*l.pace, low)
+		l.tracks[j].learn(z-centre[j], sg, s.levels, trackerGain*l.pace, low)
 	}
 
 	err := z - centre[expertRidge]
 	young := scaleYoung / (scaleYoung + float64(l.n))
 	if off := young*(z-q[s.median]) + (1-young)*err; !low || off > 0 {
-		l.scale.learn(off, a, l.h, l.stride)
+		l.scale.learn(off, a, l.h, l.stride, low)
 	}
-	if !low || err > 0 {
-		w := .09 / (sigma*sigma + .0025) / (1 + .2*min(float64(l.h), 8))
-		lambda := 1 - float64(l.stride)/(3000+30*float64(l.h)+float64(l.stride))
-		l.ridges[0].learn(x, z-base-l.ridges[0].predict(x), sigma, w, lambda)
-		l.ridges[1].learn(x, z-base-l.ridges[1].predict(x), sigma, w*e[slotSurge], lambda)
+	w := .09 / (sigma*sigma + .0025) / (1 + .2*min(float64(l.h), 8))
+	lambda := 1 - float64(l.stride)/(3000+30*float64(l.h)+float64(l.stride))
+	for k, weight := range [...]float64{w, w * e[slotSurge]} {
+		if now := z - base - l.ridges[k].predict(x); !low || now > 0 {
+			l.ridges[k].learn(x, now, sigma, weight, lambda)
+		}
 	}
 	l.n++
 }
@@ -323,7 +324,7 @@ func (s *Series) weigh(l *lead, q, centre []float64, sigma, slow, y float64, low
 				if unconditional[j] {
 					sg = slow
 				}
-				v := min(max(c+sg*l.tracks[j].q[i], 0), s.ceiling)
+				v := min(max(c+l.tracks[j].at(i, sg), 0), s.ceiling)
 				loss[j] += grad * (math.Exp(v) - 1 - Q)
 			}
 		}

@@ -61,10 +61,14 @@ func (s *Series) newMaxima() maxima {
 func (s *Series) lookMaxima(w *horizon) {
 	m := &w.max
 	m.centre[maxScaled], m.centre[maxCourse] = w.centre, w.centre
-	m.centre[maxShort] = math.Log1p(s.recent.max(s.recent.brief))
-	m.centre[maxYesterday] = w.centre // what is not known yet is not zero: it would be learnt as an error of all there is
-	if s.recent.dayOld() {
-		m.centre[maxYesterday] = math.Log1p(s.recent.yesterday(w.h))
+	// What is not known, yet or any more, is not zero: it would pull the maximum down, and be learnt as an error of all
+	// there is.
+	m.centre[maxShort], m.centre[maxYesterday] = w.centre, w.centre
+	if v := s.recent.max(s.recent.brief); v != unseen {
+		m.centre[maxShort] = math.Log1p(v)
+	}
+	if v := s.recent.yesterday(w.h); v != unseen && s.recent.dayOld() {
+		m.centre[maxYesterday] = math.Log1p(v)
 	}
 	m.centre[maxLong] = w.long
 	m.centre[maxUsual] = m.mean
@@ -84,7 +88,7 @@ func (m *maxima) at(j, i int, centre, sigma, ceiling float64) float64 {
 	if j != maxScaled {
 		sigma = m.spread[j]
 	}
-	return min(max(centre+sigma*m.tracks[j].q[i], 0), ceiling)
+	return min(max(centre+m.tracks[j].at(i, sigma), 0), ceiling)
 }
 
 func (s *Series) maxQuantiles(m *maxima, q, centre []float64, sigma, moving float64) {
@@ -139,7 +143,7 @@ func (s *Series) learnMaxima(w *horizon, centre []float64, sigma, z float64, low
 			unit = m.spread[j]
 		}
 		e := z - c
-		m.tracks[j].learn(e/unit, s.levels, trackerGain, low)
+		m.tracks[j].learn(e, unit, s.levels, trackerGain, low)
 		if !low || e > 0 {
 			m.spread[j] += (min(1.25*math.Abs(e), 4*m.spread[j]) - m.spread[j]) / min(float64(m.n)+6, memory)
 			m.spread[j] = max(m.spread[j], .005)

@@ -3,10 +3,10 @@ package model
 import "math"
 
 // mixture weighs the experts of one lead for one group of levels by Bernstein online aggregation
-// (Wintenberger 2017, in the form of the R package opera). With ℓ_j the loss of expert j linearised at
-// the mixture (the gradient trick), r_j = ℓ(mixture) − ℓ_j and K experts:
+// (Wintenberger 2017, Optimal learning with Bernstein online aggregation), with what it sums discounted. With ℓ_j the
+// loss of expert j linearised at the mixture (the gradient trick), r_j = ℓ(mixture) − ℓ_j within ±5 and K experts:
 //
-//	B_j = max(B_j, |r_j|)      V_j ← δV_j + r_j²
+//	B_j ← max(δB_j, |r_j|)     V_j ← δV_j + r_j²
 //	η_j = min(1/(2B_j), √(ln K / V_j))
 //	L_j ← δL_j + ½ [ r_j (1 − η_j r_j) + B_j 1{η_j r_j > ½} ]
 //	w_j ∝ η_j exp(η_j L_j)
@@ -17,7 +17,8 @@ import "math"
 //
 // With few steps behind us the weights are pulled to equal ones: below about a thousand steps those are hard to beat.
 // And an expert sleeps, a_j = 0, as long as it has nothing of its own to say (Freund, Schapire, Singer & Warmuth 1997):
-// it would repeat another, and one opinion would have two votes.
+// it would repeat another, and one opinion would have two votes. Unlike theirs ours goes on being charged its losses
+// while it sleeps: it wakes with the record of what it would have said.
 type mixture struct {
 	w, l, v, b []float64
 	logK       float64

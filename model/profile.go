@@ -16,7 +16,7 @@ const (
 //	ℓ   += max(1/14 d, 1/(n+1)) (z − S − ℓ)
 //	σ²  += (1.1 e² − σ²) / min(n+20, 2000)
 //
-// Below an hour D has half-hour knots over the day and W hours of the week; at an hour or more a knot
+// W waits: over the first two days γ_W rises from 0. Below an hour D has half-hour knots over the day and W hours of the week; at an hour or more a knot
 // is one step; for daily steps D is the day of the week and W the week of the year.
 // The gain is counted per cycle, γ = max(g, 1/(cycles+k)) / (steps a knot sees per cycle), so that a
 // minute series and an hourly one forget at the same pace in days.
@@ -37,6 +37,7 @@ type cycle struct {
 	period, spacing float64 // seconds
 	knot            []float64
 	g, k            float64 // gain per cycle: max(g, 1/(cycles+k))
+	wait            float64 // cycles until it learns in full; 0: from the first step on
 	perCycle        float64 // steps a knot sees in one cycle
 	omega           float64 // share that takes part in S
 	step            float64 // seconds
@@ -61,8 +62,9 @@ func newProfile(step float64) profile {
 		p.coarse = newCycle(year, 52, step, .3, 1)
 		p.levelSteps = 180 * day / step
 	default:
-		p.fine = newCycle(day, 48, step, .12, 1.5)
+		p.fine = newCycle(day, 48, step, .12, 2.5)
 		p.coarse = newCycle(week, 168, step, .2, 1)
+		p.coarse.wait = weekWaits / 7
 	}
 	return p
 }
@@ -92,11 +94,19 @@ func (c *cycle) at(local float64) float64 {
 func (c *cycle) learn(local, e float64, n int, damp float64) {
 	cycles := float64(n) * c.step / c.period
 	gain := damp * max(c.g, 1/(cycles+c.k)) / c.perCycle
+	if cycles < c.wait {
+		gain *= cycles / c.wait
+	}
 	i, j, w := c.place(local)
 	c.knot[i] += (1 - w) * gain * e
 	c.knot[j] += w * gain * e
 	c.omega = min(max((cycles-1)/phaseIn, 0), 1)
 }
+
+// weekWaits is how many days W takes until it learns in full. A series begins at any hour, at the level of that hour, and
+// what the level is then off by would be taken for the course of that day of the week: a Monday noon that stands out by
+// the height of the day, and two more Mondays to unlearn it. D sees the same hours again a day later.
+const weekWaits = 2.
 
 // phaseIn is how long a shape takes to come in, in cycles.
 const phaseIn = .5

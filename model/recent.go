@@ -8,6 +8,8 @@ type recent struct {
 	raw   []float64 // ring of the last values; NaN: missing
 	at    int       // where the newest stands
 	last  float64   // newest known z
+	usual float64   // S of its step
+	seen  int64     // start of its step
 	short int       // steps of the short maximum
 	brief int       // steps of 15 minutes
 
@@ -15,11 +17,14 @@ type recent struct {
 	perDay   int // blocks in the first season (a day; a week for daily steps)
 	perWeek  int // blocks in the second
 	residual []float32
-	top      []float64 // ring of block maxima of Z over the long window
+	top      []float64 // ring of block maxima of Z over the long window; unseen: nothing is known of the block
 	sum      float64
 	count    int
 	t        int // steps seen
 }
+
+// unseen is the maximum of steps of which nothing is known.
+const unseen = -1.
 
 func newRecent(step float64) recent {
 	block := max(1, int(math.Round(300/step)))
@@ -47,6 +52,9 @@ func newRecent(step float64) recent {
 	for i := range r.residual {
 		r.residual[i] = nan32
 	}
+	for i := range r.top {
+		r.top[i] = unseen
+	}
 	return r
 }
 
@@ -69,7 +77,7 @@ func (r *recent) push(y, z, residual float64) {
 		}
 	}
 	if r.t%r.block == 0 {
-		r.top[b%len(r.top)] = 0
+		r.top[b%len(r.top)] = unseen
 	}
 	r.t++
 	if r.t%r.block == 0 {
@@ -98,9 +106,10 @@ func (r *recent) mean(n int) (float64, bool) {
 	return sum / float64(count), true
 }
 
-// max of Z is not kept step by step; the largest single value of the last n steps stands for it.
+// max of Z is not kept step by step; the largest single value of the last n steps stands for it. It is unseen when none is
+// known.
 func (r *recent) max(n int) float64 {
-	m := 0.0
+	m := unseen
 	for k := range min(n, len(r.raw)) {
 		if v := r.raw[(r.at-k+len(r.raw))%len(r.raw)]; v > m {
 			m = v
@@ -109,9 +118,9 @@ func (r *recent) max(n int) float64 {
 	return m
 }
 
-// long is the highest Z of the last day (daily steps: four weeks).
+// long is the highest Z of the last day (daily steps: four weeks), or unseen.
 func (r *recent) long() float64 {
-	m := 0.0
+	m := unseen
 	for _, v := range r.top {
 		m = max(m, v)
 	}
@@ -122,13 +131,13 @@ func (r *recent) long() float64 {
 func (r *recent) dayOld() bool { return r.t >= r.block*len(r.top) }
 
 // yesterday is the highest Z of the window of the next h steps one day ago (daily steps: four weeks ago),
-// by whole blocks. It still stands in the ring of the last day.
+// by whole blocks, or unseen. It still stands in the ring of the last day.
 func (r *recent) yesterday(h int) float64 {
 	if r.t == 0 {
-		return 0
+		return unseen
 	}
 	b := (r.t - 1) / r.block
-	m := 0.
+	m := unseen
 	for k := range min((h+r.block-1)/r.block, len(r.top)) {
 		m = max(m, r.top[(b+1+k)%len(r.top)])
 	}
@@ -154,6 +163,8 @@ func (r *recent) snapshot(c *codec) {
 	c.nums(r.raw)
 	c.whole(&r.at)
 	c.num(&r.last)
+	c.num(&r.usual)
+	c.long(&r.seen)
 	c.small(r.residual)
 	c.nums(r.top)
 	c.num(&r.sum)

@@ -13,7 +13,7 @@ func (s *Series) curves() {
 		s.lookAhead(w)
 		if !s.c.Full {
 			for k := range s.levels {
-				w.z[k] = max(w.centre+w.sigma*w.direct.q[k], 0)
+				w.z[k] = max(w.centre+w.direct.at(k, w.sigma), 0)
 				if k > 0 {
 					w.z[k] = max(w.z[k], w.z[k-1])
 				}

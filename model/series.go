@@ -58,6 +58,7 @@ type Series struct {
 	mean3, mean8 float64
 	scaleInputs  [scaleFeatures]float64
 	demand       float64 // Z of this step
+	bounded      int     // steps for which a lower bound is still in Z
 	long         float64 // log(1 + highest Z of the last day)
 	scratch      []float64
 	wide         []float64 // one waiting forecast or window, unpacked
@@ -147,13 +148,17 @@ func (s *Series) Step(unixSeconds int64, o Obs) {
 	s.unix = unixSeconds
 	s.risky = false
 	y := o.Value
-	if o.Missing || math.IsNaN(y) || math.IsInf(y, 0) || y < 0 {
-		s.miss()
-	} else {
+	known := !o.Missing && !math.IsNaN(y) && !math.IsInf(y, 0) && y >= 0
+	if known {
 		s.take(min(y, largestCount), o)
+	} else {
+		s.miss()
 	}
 	s.look()
 	now := s.usual(s.unix)
+	if known {
+		s.recent.usual, s.recent.seen = now, s.unix
+	}
 	for i := range s.leads {
 		s.predict(&s.leads[i], now)
 	}
@@ -168,7 +173,9 @@ func (s *Series) take(y float64, o Obs) {
 	if o.Damp {
 		damp = .1
 	}
-	s.drift.learn(z, s.leads[0].sigma, o.Bound)
+	if s.n > 0 { // before the first value nothing was said
+		s.drift.learn(z, s.leads[0].sigma, o.Bound)
+	}
 	for i := range s.leads {
 		s.learn(&s.leads[i], y, z, o.Bound)
 	}
@@ -189,12 +196,16 @@ func (s *Series) take(y float64, o Obs) {
 	}
 	s.memory.learn(r, o.Bound, damp)
 	s.trend.learn(r, o.Bound)
-	s.change.learn(z)
+	s.change.learn(z, o.Bound)
 	s.recent.push(y, z, r)
 	s.demand, _ = s.recent.mean(s.c.Sustain)
 	s.recent.raise(s.demand)
+	s.bounded = max(s.bounded-1, 0)
+	if o.Bound {
+		s.bounded = s.c.Sustain
+	}
 	for i := range s.horizons {
-		s.watch(&s.horizons[i], s.demand, true, o.Bound)
+		s.watch(&s.horizons[i], s.demand, true, s.bounded > 0)
 	}
 }
 
@@ -211,6 +222,7 @@ func (s *Series) miss() {
 	s.memory.miss()
 	s.trend.miss()
 	s.recent.push(math.NaN(), 0, 0)
+	s.bounded = max(s.bounded-1, 0)
 	for i := range s.horizons {
 		s.watch(&s.horizons[i], 0, false, false)
 	}
@@ -220,14 +232,17 @@ func (s *Series) miss() {
 func (s *Series) look() {
 	s.events.look(s.unix)
 	if s.c.Full {
-		s.long = math.Log1p(s.recent.long())
+		s.long = s.recent.last
+		if v := s.recent.long(); v != unseen {
+			s.long = math.Log1p(v)
+		}
 	}
 	eight := 8
 	if s.c.StepSeconds <= 150 {
 		eight = 15
 	}
 	s.mean3, s.mean8 = s.recent.last, s.recent.last
-	m8 := 0.
+	m8 := math.Expm1(s.mean8)
 	if v, ok := s.recent.mean(3); ok {
 		s.mean3 = math.Log1p(v)
 	}
@@ -267,6 +282,7 @@ func (s *Series) snapshot(c *codec) {
 	c.num(&s.maxSeen)
 	c.num(&s.mean)
 	c.num(&s.demand)
+	c.whole(&s.bounded)
 	s.profile.snapshot(c)
 	s.events.snapshot(c)
 	s.memory.snapshot(c)

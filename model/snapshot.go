@@ -17,10 +17,11 @@ import (
 // restored series goes on exactly as if it had never stopped. The version rises with the layout; an older blob is refused with ErrSnapshotGrid, and its
 // series starts from priors. Version 1: maxima without experts (two layouts of events, not told apart); 2: all
 // in float64, talk with quantiles of its own; 3: the same layout, but quantiles
-// that began narrower above; 4: no drift.
+// that began narrower above; 4: no drift; 5: experts that never sleep; 6: trackers without a place, no time of the last
+// value, and blocks of nothing known as zero.
 const (
 	snapshotMagic   = "SCmd"
-	snapshotVersion = 6
+	snapshotVersion = 7
 	snapshotHead    = 4 + 2 + 2 + 8 + 4
 )
 

@@ -1,28 +1,41 @@
 package model
 
-// tracker follows the quantiles of a stream u by gradient steps on the pinball loss (Gibbs & Candès
-// 2021; Angelopoulos, Candès & Tibshirani 2023, the P-term):
+import "math"
+
+// tracker follows the quantiles of a stream of errors e, each with the σ that was expected of it, by gradient steps on the
+// pinball loss (Gibbs & Candès 2021; Angelopoulos, Candès & Tibshirani 2023, the P-term):
 //
-//	q_p += 2γ (p − 1{u < q_p}),    γ = max(0.005, 1/(n/4+10)), half as much again from p = 0.95 on, doubled from 0.99
+//	Q_p = m + σ q_p,    u = (e − m)/σ
+//	q_p += 2γ (p − 1{u < q_p}),    γ = max(γ₀, 1/(n/4+10))
 //
-// (far out errors are thin, and a level there takes longer to come home).
+// with γ₀ = 0.005 (leads: times √stride, fewer lessons, longer steps), and 2γ half as much again from p = 0.95 on, doubled
+// from 0.99 (far out errors are thin, and a level there takes longer to come home). A u that is only a lower bound
+// teaches the levels below it.
 //
-// Whatever the stream, the share of u below q_p tends to p. Steps of all levels are equal and small, so
-// levels cross only a little; whoever reads them takes the running maximum.
+// Whatever the stream, the share of u below q_p tends to p. Steps are small, so levels cross only a little; whoever
+// reads them takes the running maximum.
 //
 // A level far out steps towards the middle by 2γ(1 − p) only: an expert whose young series errs to one side would need
 // hundreds of errors to bring its far side in, and say a hundred times what comes meanwhile. Where the median goes, all
 // levels therefore go as well while there are few errors: what is off is the place, not the width,
 //
 //	q_p += 30/(30+n) Δq_½
+//
+// and what of a median lies beyond k = 1 + n/300 is kept as place m, in the unit of e and not in σ. While a series climbs
+// for hours every expert is late by several σ of a small σ; when the climb ends σ grows threefold, and a median
+// in σ would say the series goes to three times its peak at the moment it falls. m is taken back first when the
+// median turns, and flows into it by a thousandth a lesson otherwise: in grown series what is off does go with σ.
 type tracker struct {
-	q []float64
-	n int
+	q     []float64
+	place float64
+	n     int
 }
 
 const (
 	trackerGain  = .005
-	trackerYoung = 30 // errors after which a step of the median moves the other levels by half of it
+	trackerYoung = 30    // errors after which a step of the median moves the other levels by half of it
+	trackerGrown = 300.  // errors by which a median may lie one σ further out
+	trackerBack  = 1000. // lessons in which place flows back into the median
 )
 
 // newTracker starts at the quantiles of width × a standard normal, u > 1 of which lie 1 + tail (u − 1) times as
@@ -35,10 +48,37 @@ func newTracker(normal []float64, width, tail float64) tracker {
 	return t
 }
 
-// learn takes u in. When u is only a lower bound of the truth, levels above u learn nothing.
-func (t *tracker) learn(u float64, levels []float64, floor float64, bound bool) {
-	track(t.q, t.n, u, levels, floor, bound)
+// at is Q_p of level i for an expected σ.
+func (t *tracker) at(i int, sigma float64) float64 { return t.place + sigma*t.q[i] }
+
+// learn takes in e, of which sigma was expected. When e is only a lower bound of the truth, levels above it learn nothing.
+func (t *tracker) learn(e, sigma float64, levels []float64, floor float64, bound bool) {
+	track(t.q, t.n, (e-t.place)/sigma, levels, floor, bound)
 	t.n++
+	for i, p := range levels {
+		if p == .5 {
+			t.settle(t.q[i], sigma)
+		}
+	}
+}
+
+// settle moves what is too much of the median between q and place.
+func (t *tracker) settle(median, sigma float64) {
+	far := 1 + float64(t.n)/trackerGrown
+	move := median - bound(median, far)
+	switch {
+	case t.place*median < 0:
+		move = math.Copysign(min(math.Abs(median), math.Abs(t.place)/sigma), median)
+	case move == 0:
+		move = -t.place / sigma / trackerBack
+	}
+	if move == 0 {
+		return
+	}
+	t.place += sigma * move
+	for i := range t.q {
+		t.q[i] -= move
+	}
 }
 
 // track is one step of the quantiles q of n errors so far; floor is the gain in the end.
@@ -77,5 +117,6 @@ func track[F float32 | float64](q []F, n int, u F, levels []float64, floor float
 
 func (t *tracker) snapshot(c *codec) {
 	c.nums(t.q)
+	c.num(&t.place)
 	c.whole(&t.n)
 }

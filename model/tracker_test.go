@@ -30,11 +30,11 @@ func TestTrackerCoversWhatItSays(t *testing.T) {
 	for range n {
 		u := studentT3(r)
 		for i := range levels {
-			if u < tr.q[i] {
+			if u < tr.at(i, 1) {
 				below[i]++
 			}
 		}
-		tr.learn(u, levels, trackerGain, false)
+		tr.learn(u, 1, levels, trackerGain, false)
 	}
 	for i, p := range levels {
 		if got := below[i] / n; math.Abs(got-p) > .01 {
@@ -47,12 +47,12 @@ func TestTrackerCoversWhatItSays(t *testing.T) {
 	inside := 0.
 	for k := range 1000 {
 		e := 2 * studentT3(r)
-		u := e / sc.slow
-		if k >= 500 && u >= tr.q[0] && u < tr.q[6] {
+		sigma := sc.slow
+		if k >= 500 && e >= tr.at(0, sigma) && e < tr.at(6, sigma) {
 			inside++
 		}
-		sc.learn(e, nil, 1, 1)
-		tr.learn(u, levels, trackerGain, false)
+		sc.learn(e, nil, 1, 1, false)
+		tr.learn(e, sigma, levels, trackerGain, false)
 	}
 	if got := inside / 500; math.Abs(got-.9) > .03 {
 		t.Errorf("500 steps after the scale doubled 90 %% intervals cover %.3f", got)
@@ -63,7 +63,7 @@ func TestTrackerCoversWhatItSays(t *testing.T) {
 func TestTrackerLearnsUpwardsFromABound(t *testing.T) {
 	levels := []float64{.1, .5, .9}
 	tr := tracker{q: []float64{-1, 0, 1}}
-	tr.learn(.5, levels, trackerGain, true)
+	tr.learn(.5, 1, levels, trackerGain, true)
 	// γ = max(.005, 1/(0/4+10)) = .1, so a level below climbs by 2·.1·p: -1 + .02, 0 + .1
 	if want := []float64{-.98, .1, 1}; math.Abs(tr.q[0]-want[0]) > 1e-12 || math.Abs(tr.q[1]-want[1]) > 1e-12 || tr.q[2] != want[2] {
 		t.Errorf("quantiles %v, want %v", tr.q, want)
