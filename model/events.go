@@ -190,6 +190,7 @@ func (s *Series) Replan(all []Event) {
 
 // Replan tells both series all that is planned, as Series.Replan.
 func (d *Driven) Replan(all []Event) {
+	d.window = window{}
 	d.plain.Replan(all)
 	if d.freed == nil {
 		return

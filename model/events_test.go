@@ -99,3 +99,30 @@ func TestAMailingIsReadAsItsSourceSays(t *testing.T) {
 		}
 	}
 }
+
+// What a window is asked for before a plan changes does not linger: the answer after Replan is the same.
+//
+// Fails when: Driven.Replan leaves d.window as it is (1,647 instead of 1,625).
+func TestReplanForgetsTheLastWindow(t *testing.T) {
+	run := func(ask bool) float64 {
+		r := rand.New(rand.NewPCG(1, 2))
+		d := NewDriven(siteConfig(), []Driver{{Kappa: 2, Mix: [4]float64{.35, .35, .25, .05}}})
+		at := int64(monday)
+		for k := range 2*1440 + 20 {
+			m := 5.
+			if k > 2*1440 {
+				m = 200
+			}
+			d.Step(at, Obs{Value: poisson(r, 300)}, []float64{poisson(r, m)})
+			at += 60
+		}
+		if ask {
+			d.MaxQuantile(15, 75, .95)
+		}
+		d.Replan([]Event{{Start: at + 20*60, End: at + 80*60, Announced: at - 3600, Shape: ShapeOnSale}})
+		return d.MaxQuantile(15, 75, .95)
+	}
+	if asked, fresh := run(true), run(false); asked != fresh {
+		t.Errorf("the highest of the window after Replan: %.1f when it was asked before, else %.1f", asked, fresh)
+	}
+}
