@@ -20,20 +20,30 @@ type Event struct {
 //
 //	S(t) = D(t) + W(t) + Σ_e m_e E_kind(t − start_e)      E linear between knots, −2 h … +4.5 h
 //	e    = z − S − s
-//	E_i ← E_i + w_i γ (e + (m−m₀) E),  γ = max(0.1, 1/(n+2)) / (steps a knot sees in one event)
-//	m   ← m + P E/(P E² + V) e         P ← P V/(P E² + V)
+//	E_i ← E_i + w_i γ (e + (m−m₀) E) / max(m₀, 1),  γ = max(0.1, 1/(n+2)) / (steps a knot sees in one event)
+//	m   ← m + P E/(P E² + V) e,  0 ≤ m ≤ max(3, 2 m₀), and 10 at least where sd was said
+//	P   ← P V/(P E² + V)
+//	V   = min(1, .02 + 6 (m₀ max E)²) · 60 s/step   (a step counts as an hour at most)
 //
-// with n the events of the kind so far and s the level of the last hours: the first event teaches a third
-// of its shape (the rest is the prior, eventshape.go), and from then on the known ones ahead are expected,
-// whenever they are. m is the size of this one: m₀ ± √P before, and what is seen from two hours before the
-// start on. V is large because the errors of neighbouring minutes are much the same error.
+// with n the events of the kind begun, this one among them, w_i the share knot i has in E now, E = Σ w_i E_i,
+// and s the level of the last hours: the first event teaches a third of its shape (the rest is the prior,
+// eventshape.go), and from then on the known ones ahead are expected, whenever they are. m is the size of this
+// one: m₀ ± √P before, and what is seen from two hours before the start on. V is large because the errors of
+// neighbouring minutes are much the same error.
 //
-// m₀ is 1 unless it was said how many visits an event is expected to bring: those are spread over its shape,
-// set beside the usual visits at its start, and compared with the event the kind's shape was made for,
+// Of a saturated minute only a lower bound of z is known, so it teaches upwards alone: an E_i or m it would
+// lower stays, and so does P, for a bound does not say how much more there was.
 //
-//	A = visits / (∫K · usual)     m₀ = log(1+A)/log(1+A₁)     P = (A/(1+A) · sd/log(1+A₁))²
+// m₀ is 1 and P .2 unless it was said how many visits an event is expected to bring: those are spread over its
+// shape, set beside the usual visits at its start (one a minute at least), and compared with the event the
+// kind's shape was made for,
 //
-// so that a mailing to twice the people is expected to bring more than the last one did.
+//	A  = visits / (∫K · usual)
+//	m₀ = log(1+A)/log(1+A₁), at least .02, at most 20
+//	P  = max(.2 m₀², (A/(1+A) · sd/log(1+A₁))²/(n+1))
+//
+// with n the events of the kind begun when it is planned, so that a mailing to twice the people is expected to
+// bring more than the last one did. Where nothing is expected of a kind yet (A₁ = 0) both stay as they were.
 //
 // An event that lasts longer than its knots (a sale of days) stays at what it is two hours after its start,
 // on top of the profile of the day, until its end, and is gone an hour later.
@@ -307,8 +317,9 @@ func (k *eventKind) at(i int, f float64) float64 {
 	return v
 }
 
-// learn gives the error to every event under way.
-func (p *events) learn(unix int64, err float64) {
+// learn gives the error of a step, in log counts, to every event under way. bound says that the truth lies err
+// or more above what was expected: then nothing is lowered by it.
+func (p *events) learn(unix int64, err float64, bound bool) {
 	for i := range p.list {
 		e := &p.list[i]
 		if float64(e.Start-unix) > eventBefore {
@@ -338,8 +349,13 @@ func (p *events) learn(unix int64, err float64) {
 		peak := e.prior * slices.Max(kind.knot)
 		noise := min(eventNoise, eventBase+eventSmall*peak*peak) * 60 / min(p.step, 3600)
 		q := e.doubt * v * v
-		e.size = min(max(e.size+e.doubt*v/(q+noise)*err, 0), most)
-		e.doubt *= noise / (q + noise)
+		size := min(max(e.size+e.doubt*v/(q+noise)*err, 0), most)
+		if bound {
+			size, lesson = max(size, e.size), max(lesson, 0)
+		} else {
+			e.doubt *= noise / (q + noise)
+		}
+		e.size = size
 		kind.knot[k] += (1 - f) * lesson
 		if k+1 < p.knots {
 			kind.knot[k+1] += f * lesson

@@ -126,3 +126,97 @@ func TestReplanForgetsTheLastWindow(t *testing.T) {
 		t.Errorf("the highest of the window after Replan: %.1f when it was asked before, else %.1f", asked, fresh)
 	}
 }
+
+// oneEvent is an event of a kind begun n times whose knots all stand at effect, expected at size m and prior m0.
+func oneEvent(effect, m, m0 float64, n int) (events, int64) {
+	p := newEvents(60)
+	k := eventKind{knot: make([]float64, p.knots), n: n, last: math.MinInt64}
+	for i := range k.knot {
+		k.knot[i] = effect
+	}
+	p.kinds = append(p.kinds, k)
+	p.list = []planned{{
+		Event: Event{Start: monday, End: monday + 3600, Announced: monday - 7200},
+		size:  m, doubt: .1, prior: m0,
+	}}
+	return p, monday + 32*60 // two fifths of the way between two knots
+}
+
+// The equations of events by hand. E = .5, m = 1.2, m₀ = 2, P = .1, e = .3; three begun, so this is the fourth. A knot
+// sees five minutes: γ = max(.1, 1/6)/5 = .03333. V = min(1, .02 + 6·(2·.5)²) = 1.
+//
+//	E_i ← .5 + w_i · .03333 · (.3 − .8 · .5)/2 = .5 − w_i · .0016667,   w = .6 and .4
+//	m   ← 1.2 + .1·.5/(.025 + 1) · .3 = 1.2146341                     P ← .1/1.025 = .0975610
+//
+// Fails when: learn leaves out the division by max(m₀, 1); or counts the event (n) after γ.
+func TestAnEventLearnsByItsEquations(t *testing.T) {
+	p, at := oneEvent(.5, 1.2, 2, 3)
+	p.learn(at, .3, false)
+	e, k := p.list[0], p.kinds[0]
+	i := int((2*3600 + 32*60) / p.spacing)
+	for _, c := range []struct {
+		what      string
+		got, want float64
+	}{
+		{"first knot", k.knot[i], .5 - .6*.0016666667},
+		{"second knot", k.knot[i+1], .5 - .4*.0016666667},
+		{"m", e.size, 1.2146341463},
+		{"P", e.doubt, .0975609756},
+		{"n", float64(k.n), 4},
+	} {
+		if math.Abs(c.got-c.want) > 1e-9 {
+			t.Errorf("%s is %.10f, want %.10f", c.what, c.got, c.want)
+		}
+	}
+}
+
+// A saturated minute is a lower bound: whatever it is above what was expected, and whatever was expected of the event,
+// no knot, no size and no doubt falls; where it says that there was more, the expectation rises.
+//
+// Fails when: learn does not look at bound; or only the lesson is guarded, and not size or doubt.
+func TestABoundTeachesAnEventUpwardsOnly(t *testing.T) {
+	for _, effect := range []float64{-.5, 0, .1, 1} {
+		for _, m := range []float64{0, .4, 1, 2.5} {
+			for _, m0 := range []float64{.1, 1, 2} {
+				p, at := oneEvent(effect, m, m0, 3)
+				before := p.at(at, at)
+				p.learn(at, .1, true)
+				e := p.list[0]
+				for i, v := range p.kinds[0].knot {
+					if v < effect {
+						t.Errorf("E %g, m %g, m₀ %g: knot %d fell to %g by a lower bound", effect, m, m0, i, v)
+					}
+				}
+				if e.size < m || e.doubt < .1 {
+					t.Errorf("E %g, m %g, m₀ %g: size %g and doubt %g after a lower bound, .1 before", effect, m, m0, e.size, e.doubt)
+				}
+				if after := p.at(at, at); after < before || effect > 0 && after <= before {
+					t.Errorf("E %g, m %g, m₀ %g: %g was expected, %g after a bound above it", effect, m, m0, before, after)
+				}
+			}
+		}
+	}
+}
+
+// The same from outside: a site saturated half an hour into an event that turns out smaller than its kind. The bound
+// lies a tenth above what was expected.
+//
+// Fails when: take gives learn false instead of o.Bound.
+func TestASaturatedMinuteOfAnEventTeachesUpwardsOnly(t *testing.T) {
+	s := New(siteConfig())
+	at := int64(monday)
+	start := at + 2*day
+	s.Plan(Event{Start: start, End: start + 7200, Announced: monday, Shape: ShapeMatch})
+	r := rand.New(rand.NewPCG(7, 8))
+	for ; at < start+30*60; at += 60 {
+		s.Step(at, Obs{Value: poisson(r, 200)}) // none of the half more that is expected of a match
+	}
+	before := append([]float64(nil), s.events.kinds[0].knot...)
+	said := s.usual(at) + s.memory.hours()
+	s.Step(at, Obs{Value: math.Expm1(said + .1), Bound: true})
+	for i, v := range s.events.kinds[0].knot {
+		if v < before[i] {
+			t.Errorf("knot %d fell from %.5f to %.5f in a saturated minute", i, before[i], v)
+		}
+	}
+}

@@ -189,7 +189,7 @@ func (s *Series) take(y float64, o Obs) {
 	r := z - s.profile.at(local) - planned
 	if len(s.events.list) > 0 {
 		if e := r - s.memory.hours(); !o.Bound || e > 0 {
-			s.events.learn(s.unix, e)
+			s.events.learn(s.unix, e, o.Bound)
 		}
 		s.events.forget(s.unix)
 		r = z - s.usual(s.unix)
