@@ -9,9 +9,11 @@ import (
 // scheduleMerge joins windows that lie closer together: a floor that falls for half an hour only thrashes.
 const scheduleMerge = 30 * time.Minute
 
-// Windows turns a plan into windows in which more than least units are wanted. A window ends when the plan
-// comes back to least, or at its last step plus the step's length; units ordered by a schedule need the lead
-// time, so a window begins that much earlier (never before now).
+// Windows turns a plan into windows in which more than least units are wanted. A window ends when the plan comes
+// back to least. Where it does not, its last step stands to the plan's end, 6 hours after its first step (a step at
+// the very end for a quarter of an hour): to let go of units sooner only because no further step follows would be to
+// say that none are needed. Units ordered by a schedule need the lead time, so a window begins that much earlier
+// (never before now).
 func Windows(plan []surgecast.Step, least int, lead time.Duration, now time.Time) []surgecast.Window {
 	var out []surgecast.Window
 	for i, s := range plan {
@@ -22,7 +24,7 @@ func Windows(plan []surgecast.Step, least int, lead time.Duration, now time.Time
 		if i+1 < len(plan) {
 			to = plan[i+1].At
 		} else if end := plan[0].At.Add(planSpan); end.After(to) {
-			to = end // the plan holds its last level to its end
+			to = end // equal neighbours are merged: nothing after it means as before
 		}
 		if from.Before(now) {
 			from = now

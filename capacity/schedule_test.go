@@ -7,6 +7,7 @@ import (
 	"surgecast"
 )
 
+// Fails when: a window that is not left ends a step after its last one, at 240 + 15.
 func TestWindows(t *testing.T) {
 	now := time.Date(2026, 9, 24, 12, 20, 0, 0, time.UTC)
 	at := func(m int) time.Time { return now.Add(time.Duration(m) * time.Minute) }
@@ -21,6 +22,13 @@ func TestWindows(t *testing.T) {
 		if !got[i].From.Equal(want[i].From) || !got[i].To.Equal(want[i].To) || got[i].Units != want[i].Units {
 			t.Errorf("window %d: %+v, want %+v", i, got[i], want[i])
 		}
+	}
+	// A plan of one level, and one that asks for more at its very end.
+	if got := Windows([]surgecast.Step{{At: now, Units: 9}}, 2, 0, now); len(got) != 1 || !got[0].To.Equal(at(360)) {
+		t.Errorf("9 units to the plan's end: %+v", got)
+	}
+	if got := Windows([]surgecast.Step{{At: now, Units: 2}, {At: at(360), Units: 9}}, 2, 0, now); len(got) != 1 || !got[0].To.Equal(at(375)) {
+		t.Errorf("9 units from the plan's end on: %+v", got)
 	}
 	if got := Windows(plan[:1], 6, time.Minute, now); len(got) != 0 {
 		t.Errorf("nothing is wanted: %+v", got)
