@@ -5,7 +5,11 @@
 //
 //   - it is never below what the demand measured now needs (only a person's max_units, a freeze or an
 //     override can make it so);
-//   - it falls by at most 10 % in any 5 minutes and at most doubles in any 5 minutes;
+//   - it falls by at most 10 % in any 5 minutes (u units below 10 by one, after 50/u minutes),
+//     unless a person's max_units or override asks for less;
+//   - it at most doubles in any 5 minutes, counted from what ran in them: what was answered, what served or
+//     min_units, whichever is most (from nothing, one unit). What demand measured now needs and an override go past
+//     that;
 //   - it never falls because something is unknown;
 //   - mentions alone lift it to at most twice the measured demand, until traffic confirms them or a
 //     planned event covers them;

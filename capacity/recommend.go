@@ -84,7 +84,8 @@ type Input struct {
 //  2. never less than demand measured now needs;
 //  3. a rise within 10 % of the units serving now is widened past it (the HPA would skip it);
 //  4. the daily budget of extra unit-hours; at most double in 5 minutes; neither cuts below rule 2;
-//  5. a floor falls at most 10 % in 5 minutes (falls);
+//  5. a floor falls at most 10 % in 5 minutes (falls); in mode act this and doubling count from what was
+//     answered, in the others from WouldBeUnits;
 //  6. min_units, then max_units;
 //  7. mode: only act answers that number; shadow and advise answer min_units;
 //  8. frozen: the last answer; override: the person's number, whatever it is.
@@ -192,7 +193,7 @@ func (in Input) wish(rec *surgecast.Recommendation) choice {
 	p := in.Profile
 	floor := choice{p.MinUnits, ReasonMinUnits}
 	if len(in.Trail) > 0 {
-		u, at := in.Trail.since(func(p Point) int { return p.WouldBe })
+		u, at := in.Trail.since(in.inForce)
 		floor = choice{lowestAllowed(u, in.Now.Sub(at)), ReasonFloorDecay}
 		if !in.informed() {
 			floor.units = u // ignorance does not lower it
@@ -274,12 +275,23 @@ func (in Input) budget() int {
 	return p.Units + int(min(left/hours+1e-9, surgecast.MaxUnitsCounted))
 }
 
+// inForce is the floor both ramps go on from. In mode act that is what was answered: what would have been, in shadow,
+// beside an override or under a freeze, never ran, and going on from there would be a leap. Of an override that asked
+// for more byMode hands back. In the other modes it is the course of a site that had acted all along, which is what is
+// shown there to be judged.
+func (in Input) inForce(p Point) int {
+	if in.Mode == surgecast.ModeAct {
+		return min(p.Answered, p.WouldBe)
+	}
+	return p.WouldBe
+}
+
 // rampBase is what doubling is measured from: the least that was in force in the last 5 minutes.
 func (in Input) rampBase() int {
 	base := in.UnitsNow
 	if n := len(in.Trail); n > 0 {
-		base = max(base, in.Trail[n-1].WouldBe)
-		if low, ok := in.Trail.lowest(in.Now); ok {
+		base = max(base, in.inForce(in.Trail[n-1]))
+		if low, ok := in.Trail.lowest(in.Now, in.inForce); ok {
 			base = min(base, max(low, in.Profile.MinUnits))
 		}
 	}

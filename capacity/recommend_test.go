@@ -325,6 +325,92 @@ func TestRules(t *testing.T) {
 	})
 }
 
+// TestActGoesOnFromWhatRan: a forecast asks for 20 units while 300 requests a minute, 2 units, arrive. Whatever would have
+// been, the answer goes on from the 2 that were answered and served: 4, then 8 five minutes later, …
+//
+// Fails when: inForce is WouldBe in every mode (20 at once, or 10).
+func TestActGoesOnFromWhatRan(t *testing.T) {
+	ago := func(minutes int) time.Time { return start.Add(-time.Duration(minutes) * time.Minute) }
+	for _, tt := range []struct {
+		name  string
+		trail Trail
+		units int
+	}{
+		{"shadow before", Trail{{At: ago(30), Answered: 2, WouldBe: 20, Serving: 2}}, 4},
+		{"shadow before, on the way up", Trail{{At: ago(30), Answered: 2, WouldBe: 10, Serving: 2}, {At: ago(6), Answered: 2, WouldBe: 20, Serving: 2}}, 4},
+		{"act since a minute", Trail{{At: ago(30), Answered: 2, WouldBe: 20, Serving: 2}, {At: ago(1), Answered: 4, WouldBe: 4, Serving: 2}}, 4},
+		{"act since 5 minutes", Trail{{At: ago(30), Answered: 2, WouldBe: 20, Serving: 2}, {At: ago(5), Answered: 4, WouldBe: 4, Serving: 2}}, 8},
+		{"an override to 3 before", Trail{{At: ago(30), Answered: 3, WouldBe: 20, Serving: 3}}, 6},
+		{"its autoscaler ran 7 in shadow", Trail{{At: ago(30), Answered: 2, WouldBe: 20, Serving: 7}}, 14},
+	} {
+		in := Input{Profile: nordlicht(), Mode: surgecast.ModeAct, Now: start, DemandNowRPM: 300, UnitsNow: tt.trail[len(tt.trail)-1].Serving, WindowMaxRPM: flat(4000), TrafficConfirms: true, Trail: tt.trail}
+		if rec := Recommend(in); rec.Units != tt.units || rec.WouldBeUnits != tt.units || rec.Reason != ReasonDoubling {
+			t.Errorf("%s: units %d, would be %d (%s), want %d (%s)", tt.name, rec.Units, rec.WouldBeUnits, rec.Reason, tt.units, ReasonDoubling)
+		}
+	}
+	// What would have been keeps its own course where it is only shown, and what arrives now is served whatever ran.
+	in := Input{Profile: nordlicht(), Now: start, DemandNowRPM: 300, UnitsNow: 2, WindowMaxRPM: flat(4000), TrafficConfirms: true}
+	in.Trail = Trail{{At: ago(30), Answered: 2, WouldBe: 10, Serving: 2}}
+	if rec := Recommend(in); rec.Units != 2 || rec.WouldBeUnits != 20 {
+		t.Errorf("in shadow: units %d, would be %d, want 2 and 20", rec.Units, rec.WouldBeUnits)
+	}
+	in.Mode, in.DemandNowRPM = surgecast.ModeAct, 4000
+	if rec := Recommend(in); rec.Units != 20 {
+		t.Errorf("4,000 arrive: %d units, want 20", rec.Units)
+	}
+}
+
+// TestAnswersAtMostDouble plays modes, overrides and freezes at random, minute by minute. An answer in mode act is at most
+// twice the least that ran in the 5 minutes before it (answered, serving or min_units, whichever is most), or what demand
+// measured now needs.
+//
+// Fails when: inForce is WouldBe in every mode.
+func TestAnswersAtMostDouble(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		profile := surgecast.CapacityProfile{Units: 2, RPMPerUnit: 1, MinUnits: rapid.IntRange(0, 3).Draw(t, "min"), TargetQuantile: .95}
+		mode, serving := surgecast.ModeShadow, 2
+		var trail Trail
+		var prev *surgecast.Recommendation
+		var ran []int // by minute
+		var override *surgecast.Override
+		frozen := false
+		for i := range rapid.IntRange(1, 90).Draw(t, "minutes") {
+			switch rapid.IntRange(0, 19).Draw(t, "change") {
+			case 0:
+				mode = rapid.SampledFrom([]surgecast.Mode{surgecast.ModeShadow, surgecast.ModeAdvise, surgecast.ModeAct}).Draw(t, "mode")
+			case 1:
+				override = &surgecast.Override{Units: rapid.IntRange(0, 60).Draw(t, "override")}
+			case 2:
+				override = nil
+			case 3:
+				frozen = !frozen
+			case 4:
+				serving = rapid.IntRange(1, 20).Draw(t, "serving")
+			}
+			in := Input{
+				Profile: profile, Mode: mode, Now: start.Add(time.Duration(i) * time.Minute), UnitsNow: serving,
+				DemandNowRPM: float64(rapid.IntRange(0, 10).Draw(t, "demand")), WindowMaxRPM: flat(float64(rapid.IntRange(0, 60).Draw(t, "forecast"))),
+				TrafficConfirms: true, Trail: trail, Previous: prev, Override: override, Frozen: frozen,
+			}
+			rec := Recommend(in)
+			if n := len(ran); n > 0 && mode == surgecast.ModeAct && override == nil && !frozen {
+				low := max(serving, prev.Units)
+				for _, u := range ran[max(n-5, 0):] {
+					low = min(low, u)
+				}
+				low = max(low, profile.MinUnits)
+				measured, _ := profile.UnitsFor(in.DemandNowRPM)
+				if rec.Units > max(2*low, 1, measured, prev.Units) {
+					t.Fatalf("minute %d: %d units (%s), %d ran least in 5 minutes, %d answered before", i, rec.Units, rec.Reason, low, prev.Units)
+				}
+			}
+			ran = append(ran, max(rec.Units, serving))
+			trail = trail.Add(in.Now, rec.Units, rec.WouldBeUnits, serving)
+			prev = &rec
+		}
+	})
+}
+
 // TestFloorComesDown: when a surge is over the floor reaches what is needed again, within the time the pace takes: it
 // does not hang on a tolerance, a tick or a trail.
 func TestFloorComesDown(t *testing.T) {

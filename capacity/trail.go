@@ -50,11 +50,11 @@ func (t Trail) since(pick func(Point) int) (value int, at time.Time) {
 	return value, at
 }
 
-// lowest is the least of max(floor, serving) in force at any moment of the rampWindow before now: what
-// doubling is measured from. ok is false when the trail is empty.
-func (t Trail) lowest(now time.Time) (units int, ok bool) {
+// lowest is the least of max(floor, serving) in force at any moment of the rampWindow before now, the floor
+// being what pick says: what doubling is measured from. ok is false when the trail is empty.
+func (t Trail) lowest(now time.Time, pick func(Point) int) (units int, ok bool) {
 	for i := len(t) - 1; i >= 0; i-- {
-		u := max(t[i].WouldBe, t[i].Serving)
+		u := max(pick(t[i]), t[i].Serving)
 		if !ok || u < units {
 			units, ok = u, true
 		}
