@@ -3,6 +3,7 @@ package capacity
 import (
 	"math"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -105,17 +106,40 @@ func TestTolerance(t *testing.T) {
 }
 
 func TestFalls(t *testing.T) {
-	// From 20: −2 in 5 min (18), −1 (17), −1 (16) …; from 6: 5 after 8 min 20 s.
+	// From 20: −2 in 5 min; from 6: 5 after 8 min 20 s.
 	for _, tt := range []struct {
 		u     int
 		after int // seconds
 		want  int
 	}{
-		{20, 299, 20}, {20, 300, 18}, {20, 600, 17}, {13, 300, 12}, {6, 499, 6}, {6, 500, 5}, {2, 1499, 2}, {2, 1500, 1}, {1, 3000, 0}, {0, 9999, 0},
+		{20, 299, 20}, {20, 300, 18}, {13, 300, 12}, {6, 499, 6}, {6, 500, 5}, {2, 1499, 2}, {2, 1500, 1}, {1, 2999, 1}, {1, 3000, 0}, {0, 9999, 0},
 	} {
-		if got := fallen(tt.u, seconds(tt.after)); got != tt.want {
-			t.Errorf("fallen(%d, %d s) = %d, want %d", tt.u, tt.after, got, tt.want)
+		if got := lowestAllowed(tt.u, seconds(tt.after)); got != tt.want {
+			t.Errorf("lowestAllowed(%d, %d s) = %d, want %d", tt.u, tt.after, got, tt.want)
 		}
+	}
+	// Over longer times, on whole minutes: 20 → 18 → 17 in 10; 6 → 5 in 9 (8 min 20 s), → 4 in 10 more; 3 → 2 in 17.
+	for _, tt := range []struct{ u, minutes, least, want int }{
+		{20, 10, 0, 17},
+		{20, 10, 18, 18},
+		{6, 8, 0, 6},
+		{6, 9, 0, 5},
+		{6, 18, 0, 5},
+		{6, 19, 0, 4},
+		{3, 16, 0, 3},
+		{3, 17, 0, 2},
+		{1, 49, 0, 1},
+		{1, 600, 0, 0},
+	} {
+		f := floor{tt.u, start}
+		if f.fallTo(tt.least, start, start.Add(time.Duration(tt.minutes)*time.Minute)); f.units != tt.want {
+			t.Errorf("%d units stand at %d after %d minutes, want %d", tt.u, f.units, tt.minutes, tt.want)
+		}
+	}
+	// What was needed falls when it no longer is, one step at once, however long it stood.
+	f := floor{13, start}
+	if f.fallTo(5, start.Add(time.Hour), start.Add(time.Hour)); f.units != 12 || !f.since.Equal(start.Add(time.Hour)) {
+		t.Errorf("13 needed for an hour stand at %d since %v, want 12 since then", f.units, f.since)
 	}
 	// However long it stood, one answer is one step.
 	if got := lowestAllowed(20, seconds(86400)); got != 18 {

@@ -17,7 +17,8 @@ const (
 // plan is the recommendation over time, first step now, equal neighbours merged. At a later step t it
 // asks for the Alpha-quantile of the highest demand from t until a decision taken at t has served its
 // time (lead + dwell): by then the units of the step are serving, so unlike the answer for now the step
-// must also cover the lead. Floors fall at their pace and rises at most double in 5 minutes.
+// must also cover the lead. Between two steps the floor falls as it would in answers given minute by minute, held by
+// what the earlier step asks for, and a rise is at most what doubling every 5 minutes makes of it.
 func (in Input) plan(units int, alpha float64) []surgecast.Step {
 	p := in.Profile
 	steps := []surgecast.Step{{At: in.Now, Units: units}}
@@ -25,23 +26,40 @@ func (in Input) plan(units int, alpha float64) []surgecast.Step {
 		return steps
 	}
 	span := leadMinutes(p) + in.DwellMinutes
-	level, at := units, in.Now
-	for t := in.Now.Truncate(planStep).Add(planStep); !t.After(in.Now.Add(planSpan)); t = t.Add(planStep) {
-		from := int(math.Ceil(t.Sub(in.Now).Minutes()))
+	needed := func(at time.Time, unknown int) int {
+		from := int(math.Ceil(at.Sub(in.Now).Minutes()))
 		q := in.WindowMaxRPM(max(from, 1), min(from+span, maxMinutes), alpha)
-		want := choice{level, ReasonNoForecast}
-		if !math.IsNaN(q) {
-			want = need(p, q, ReasonForecast)
+		if math.IsNaN(q) {
+			return unknown
 		}
-		want = want.atLeast(fallen(level, t.Sub(at)), ReasonFloorDecay)
-		if windows := int(t.Sub(at) / rampWindow); windows < 16 {
-			want = want.atMost(max(level, 1)<<max(windows, 1), ReasonDoubling)
+		return bounded(need(p, q, ReasonForecast), p).units
+	}
+
+	f := floor{units, in.Now}
+	if len(in.Trail) > 0 {
+		if u, at := in.Trail.since(in.inForce); u == units {
+			f.since = at
 		}
-		want = bounded(want, p)
-		if want.units != level {
-			steps = append(steps, surgecast.Step{At: t, Units: want.units})
+	}
+	least := units // until the first step
+	if !math.IsNaN(in.DemandNowRPM) {
+		least = max(needed(in.Now, units), need(p, in.DemandNowRPM, ReasonMeasured).units)
+	}
+	last, level := in.Now, units
+	for t := in.Now.Truncate(planStep).Add(planStep); !t.After(in.Now.Add(planSpan)); t = t.Add(planStep) {
+		f.fallTo(least, last, t.Add(-1))
+		least = needed(t, f.units)
+		if least > f.units {
+			windows := int(t.Sub(last) / rampWindow)
+			most := max(f.units, 1) << max(windows, 1)
+			f = floor{bounded(choice{min(least, most), ReasonDoubling}, p).units, t}
+		} else {
+			f.fallTo(least, t, t)
 		}
-		level, at = want.units, t
+		if f.units != level {
+			steps = append(steps, surgecast.Step{At: t, Units: f.units})
+		}
+		last, level = t, f.units
 	}
 	return steps
 }

@@ -32,16 +32,29 @@ func lowestAllowed(u int, stood time.Duration) int {
 	return u - step
 }
 
-// fallen is where a floor of u units stands after so long, when nothing holds it: for plans, which look
-// ahead in longer steps than a floor moves in.
-func fallen(u int, after time.Duration) int {
-	for {
-		step, wait := falls(u)
-		if step == 0 || after < wait {
-			return u
+// floor is a number of units and since when it stands. Plans carry it along, because they look ahead in other steps
+// than a floor moves in: below 4 units it waits longer than one of theirs.
+type floor struct {
+	units int
+	since time.Time
+}
+
+// fallTo lowers the floor towards units as far as the pace allows from one moment to another, both included. Answers are
+// given once a minute, so it falls on whole minutes of the clock.
+func (f *floor) fallTo(units int, from, until time.Time) {
+	for f.units > units {
+		step, wait := falls(f.units)
+		at := f.since.Add(wait)
+		if at.Before(from) { // it has stood long enough, but was needed
+			at = from
 		}
-		u -= step
-		after -= wait
+		if whole := at.Truncate(time.Minute); whole.Before(at) {
+			at = whole.Add(time.Minute)
+		}
+		if at.After(until) {
+			return
+		}
+		f.units, f.since = max(f.units-step, units), at
 	}
 }
 

@@ -174,8 +174,9 @@ func TestWindow(t *testing.T) {
 }
 
 // TestPlan: demand needs 13 units until 16:00 UTC and 5 afterwards (12:20 now, quarters of the clock). Steps ask for
-// the window until lead + dwell = 69 minutes later, so 13 are held until 16:00 and the fall starts at 16:00: from 13, 15
-// minutes are ⌊1.3⌋ three times: 10; then 10 → 9 (5 min) → 8 (5.6 min): 8; and so on to 5.
+// the window until lead + dwell = 69 minutes later, so 13 are held until 16:00 and the fall starts at 16:00 with one: 12;
+// 11 and 10 at :05 and :10, 9 at 16:15; 8 after 5.6 minutes at :21, 7 after 6.3 at :28; 6 after 7.2 at :36 and 5 after
+// 8.4 at 16:45.
 func TestPlan(t *testing.T) {
 	in := Input{Profile: nordlicht(), Mode: surgecast.ModeAct, Now: start, DemandNowRPM: 900, TrafficConfirms: true, UnitsNow: 13}
 	in.WindowMaxRPM = func(from, _ int, _ float64) float64 {
@@ -189,10 +190,80 @@ func TestPlan(t *testing.T) {
 	for _, s := range rec.Plan {
 		got = append(got, fmt.Sprintf("%s %d", s.At.Format("15:04"), s.Units))
 	}
-	want := "12:20 13, 16:00 10, 16:15 8, 16:30 6, 16:45 5"
+	want := "12:20 13, 16:00 12, 16:15 9, 16:30 7, 16:45 5"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("plan %s, want %s", strings.Join(got, ", "), want)
 	}
+}
+
+// TestPlanReachesTheMinimum: 50 requests a minute need one unit. 4 → 3 takes 12.5 minutes, 3 → 2 another 16.7 and 2 → 1
+// another 25, each longer than a step of the plan or not a whole number of them; 12 are down to 1 within 2 hours.
+//
+// Fails when: the plan says at each step that its floor stands since then.
+func TestPlanReachesTheMinimum(t *testing.T) {
+	for _, units := range []int{2, 3, 4, 6, 9, 12} {
+		in := Input{Profile: nordlicht(), Mode: surgecast.ModeAct, Now: start, DemandNowRPM: 50, UnitsNow: units, TrafficConfirms: true, WindowMaxRPM: flat(50)}
+		in.Profile.MinUnits = 1
+		in.Trail = Trail{{At: start, Answered: units, WouldBe: units, Serving: units}}
+		plan := Recommend(in).Plan
+		if last := plan[len(plan)-1]; last.Units != 1 || last.At.Sub(start) > 2*time.Hour+planStep {
+			t.Errorf("from %d units: %v, want 1 within 2 hours", units, plan)
+		}
+	}
+}
+
+// TestPlanIsWhatWillBeAnswered: a demand that falls in random steps at the quarters, and an autoscaler that follows. At
+// every quarter of the next 6 hours the plan says what is answered then, minute by minute.
+//
+// Fails when: the plan says at each step that its floor stands since then; or takes the demand of a step for the quarter
+// before it; or begins with a floor that stands since now; or falls between whole minutes.
+func TestPlanIsWhatWillBeAnswered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		profile := surgecast.CapacityProfile{
+			Units: 1, RPMPerUnit: 1, MinUnits: rapid.IntRange(0, 3).Draw(t, "min"),
+			LeadTimeP95Seconds: 60 * rapid.IntRange(0, 30).Draw(t, "lead"), TargetQuantile: .95,
+		}
+		units := max(rapid.IntRange(0, 80).Draw(t, "units"), profile.MinUnits)
+		now := start.Add(time.Duration(rapid.IntRange(0, 14).Draw(t, "minute")) * time.Minute)
+		quarters := make([]float64, 40) // demand from the quarter before now on
+		most := float64(units)
+		for i := range quarters {
+			if rapid.IntRange(0, 4).Draw(t, "falls") == 0 {
+				most = float64(rapid.IntRange(0, int(most)).Draw(t, "to"))
+			}
+			quarters[i] = most
+		}
+		demand := func(at time.Time) float64 {
+			return quarters[min(int(at.Sub(now.Truncate(planStep))/planStep), len(quarters)-1)]
+		}
+		trail := Trail{{At: now.Add(-time.Duration(rapid.IntRange(0, 60).Draw(t, "stood")) * time.Minute), Answered: units, WouldBe: units, Serving: units}}
+		serving := units
+		answers := map[time.Time]int{}
+		var plan []surgecast.Step
+		for at := now; !at.After(now.Add(planSpan)); at = at.Add(time.Minute) {
+			rec := Recommend(Input{
+				Profile: profile, Mode: surgecast.ModeAct, Now: at, DemandNowRPM: demand(at), UnitsNow: serving, Trail: trail, TrafficConfirms: true,
+				WindowMaxRPM: func(from, _ int, _ float64) float64 { return demand(at.Add(time.Duration(from) * time.Minute)) },
+			})
+			if plan == nil {
+				plan = rec.Plan
+			}
+			answers[at] = rec.Units
+			trail = trail.Add(at, rec.Units, rec.WouldBeUnits, serving)
+			serving = rec.Units
+		}
+		planned := units
+		for at := now; !at.After(now.Add(planSpan)); at = at.Add(time.Minute) {
+			for _, s := range plan {
+				if s.At.Equal(at) {
+					planned = s.Units
+				}
+			}
+			if (at.Equal(now) || at.Truncate(planStep).Equal(at)) && planned != answers[at] {
+				t.Fatalf("%v: %d planned, %d answered; plan %v, demand %v", at, planned, answers[at], plan, quarters)
+			}
+		}
+	})
 }
 
 // TestCosts: 6 serve, 12 are asked for all of the 6 hours at .40: 6 · 6 · .40 = 14.40. Demand is 2,200 in every case
