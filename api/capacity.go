@@ -44,7 +44,7 @@ type RecommendationBody struct {
 	ID            string     `json:"id"`
 	Sequence      int64      `json:"sequence"`
 	Units         int        `json:"units" doc:"What /scale answers"`
-	WouldBeUnits  int        `json:"would_be_units" doc:"What it would answer in mode act"`
+	WouldBeUnits  int        `json:"would_be_units" doc:"What it would answer had it been in mode act all along; after a switch to act the answer goes on from what runs"`
 	ServesRPM     Rate       `json:"serves_rpm" doc:"Requests a minute would_be_units serve; null: unknown"`
 	PreviousUnits int        `json:"previous_units"`
 	MinUnits      int        `json:"min_units"`

@@ -31,7 +31,7 @@ type ScaleBody struct {
 	Units        int       `json:"units" doc:"Set this many; a plain integer"`
 	MinUnits     int       `json:"min_units"`
 	MaxUnits     int       `json:"max_units" doc:"0: no cap"`
-	WouldBeUnits *int      `json:"would_be_units" doc:"What units would be in mode act; null when it is not known"`
+	WouldBeUnits *int      `json:"would_be_units" doc:"What units would be had the mode been act all along; after a switch to act units go on from what runs; null when it is not known"`
 	ExpectedRPS  Number    `json:"expected_rps" doc:"Requests a second that units are meant for, at rpm_per_unit each: a trigger by requests a second comes to the same units, by a measured curve too"`
 	Mode         string    `json:"mode"`
 	Stale        bool      `json:"stale" doc:"Older than 120 s: the last units, unchanged"`

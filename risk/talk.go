@@ -113,7 +113,7 @@ func TalkLevel(m Machine, in TalkEvidence) float64 {
 //
 // With the mean of the last minutes alone in the place of TalkLevel, bursts of five times 4 mentions a minute open an
 // episode 142 s after they begin (median of 300; 19 in 20: 210 s), with TalkLevel 72 and 139 s. Episodes opened outside
-// labelled windows: 1.06 a topic-week in the tweets either way; in chatter of the tests .74 then, .94 now.
+// labelled windows: 1.06 a topic-week in the tweets either way; in chatter of the tests .74 then, .86 now.
 func NextTalk(m Machine, in TalkEvidence) (Machine, *surgecast.SurgeTransition) {
 	if m.State == "" {
 		m.State = surgecast.StateCalm
