@@ -252,6 +252,7 @@ func (t *Topic) Step(unixSeconds int64, o Obs) {
 }
 
 func (t *Topic) miss() {
+	t.wave.pass()
 	for k := range t.grid.memories - 1 {
 		t.s[k] += float32(t.grid.gain[k] * float64(t.s[k+1]-t.s[k]))
 	}

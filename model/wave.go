@@ -22,17 +22,26 @@ const (
 	waveAge  = 240    // steps after which a peak is no longer spoken of
 )
 
+// pass lets a step go by, counted or not: the tail is followed by the clock, and a peak is not spoken of for ever.
+func (w *wave) pass() {
+	if w.peak == 0 {
+		return
+	}
+	if w.age++; w.age > waveAge {
+		*w = wave{changes: w.changes, steps: w.steps}
+	}
+}
+
 // step takes in a count y, z = log(1+y), beside the usual one in z. last is z of the step before.
 func (w *wave) step(y, z, usual, last, day float64, first bool) {
+	w.pass()
+	usual = max(usual, 0) // shapes add up to less than nothing where day and week are both quiet: then even 0 would be above
 	if !first {
 		if float64(w.steps) < day {
 			w.steps++
 		}
 		d := min(math.Abs(z-last), 8*max(float64(w.changes), .3)) // one jump is not what steps are like
 		w.changes += float32((d - float64(w.changes)) / float64(w.steps))
-	}
-	if w.peak > 0 {
-		w.age++
 	}
 	above := z - usual
 	switch {
@@ -42,13 +51,10 @@ func (w *wave) step(y, z, usual, last, day float64, first bool) {
 	case above <= waveOver:
 		w.over = true
 	default:
-		lx, ly := float32(math.Log(float64(w.age))), float32(math.Log(y-math.Expm1(max(usual, 0))))
+		lx, ly := float32(math.Log(float64(w.age))), float32(math.Log(y-math.Expm1(usual)))
 		w.c++
 		w.x, w.y = w.x+lx, w.y+ly
 		w.xx, w.xy, w.yy = w.xx+lx*lx, w.xy+lx*ly, w.yy+ly*ly
-	}
-	if w.age > waveAge {
-		*w = wave{changes: w.changes, steps: w.steps}
 	}
 }
 

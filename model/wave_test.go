@@ -90,6 +90,74 @@ func TestTopicDecayHasItsClass(t *testing.T) {
 	}
 }
 
+// Minutes that were not counted are minutes: the same fall has the same slope with twenty of them missing behind the
+// peak, and a peak four hours ago is not spoken of though nothing was counted since.
+//
+// Fails when: miss leaves out wave.pass (slope −.24), or pass does not end a wave.
+func TestTopicDecayRunsThroughAGap(t *testing.T) {
+	var slopes [2]float64
+	for i, gap := range []int{0, 20} {
+		a, at := NewTopic(60), int64(monday)
+		for range 3000 {
+			a.Step(at, Obs{Value: 10})
+			at += 60
+		}
+		for k := range 41 {
+			a.Step(at, Obs{Value: 10 + 1000/math.Max(float64(k), .8), Missing: k > 0 && k <= gap})
+			at += 60
+		}
+		if _, slopes[i] = a.DecayClass(); !(math.Abs(slopes[i]+1) < .15) {
+			t.Errorf("%d minutes missing: slope %.2f, truth −1", gap, slopes[i])
+		}
+		for range waveAge {
+			a.Step(at, Obs{Missing: true})
+			at += 60
+		}
+		if a.wave.peak != 0 || a.wave.c != 0 {
+			t.Errorf("after %d minutes of nothing: %+v", waveAge, a.wave)
+		}
+	}
+	t.Logf("slopes %.2f", slopes)
+}
+
+// Day and week add up to a usual below nothing on the nights of a weekend. A few mentions then and none after them are
+// no slow fall: the tail ends with the first zero.
+//
+// Fails when: wave.step does not lift the usual to 0.
+func TestTopicDecayOnAQuietNight(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	a, at := NewTopic(60), int64(monday)
+	for k := 0; ; k++ {
+		if _, usual := a.shapes(at); k > 28*1440 && usual+a.level < -.6 {
+			break
+		} else if k > 36*1440 {
+			t.Fatal("the usual is nowhere below nothing")
+		}
+		mean := .02
+		if hour := k / 60 % 24; k/1440%7 < 5 && hour >= 8 && hour < 18 {
+			mean = 200
+		}
+		a.Step(at, Obs{Value: poisson(r, mean)})
+		at += 60
+	}
+	for k := range 31 {
+		a.Step(at, Obs{Value: max(0, float64(6-6*k))})
+		at += 60
+	}
+	if class, slope := a.DecayClass(); class != DecayUnknown || !a.wave.over {
+		t.Errorf("class %d, slope %v, %+v", class, slope, a.wave)
+	}
+}
+
+// Sums that are no numbers have no class.
+//
+// Fails when: decayOf asks se > decayError.
+func TestNoDecayFromNoNumber(t *testing.T) {
+	if class, slope := decayOf(30, 75, math.Inf(-1), 205, math.Inf(-1), math.Inf(1)); class != DecayUnknown {
+		t.Errorf("class %d, slope %v", class, slope)
+	}
+}
+
 // A snapshot of the version before is read, without what it did not hold.
 //
 // Fails when: CutTopic refuses version 1, or reads it at the new length.

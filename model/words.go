@@ -35,8 +35,8 @@ func growth(fast, slow, g, k, sigma float64) (slope float64, ok bool) {
 	return slope, slope > 2*se && slope > 1e-3
 }
 
-// Decay is how attention falls after a peak (Crane & Sornette 2008, with their thresholds between the three
-// exponents 1.4, 0.6 and 0.2).
+// Decay is how attention falls after a peak. The three exponents 1.4, 0.6 and 0.2 are those of Crane & Sornette (2008);
+// the thresholds between them are ours (they sort by the share of views on the peak's day).
 type Decay uint8
 
 // The classes.
@@ -94,7 +94,7 @@ func decayOf(c, sx, sy, sxx, sxy, syy float64) (class Decay, slope float64) {
 	}
 	slope = cov / vx
 	se := math.Sqrt(max(vy-slope*cov, 0) / (c - 2) / vx)
-	if se > decayError || math.Abs(slope+.4) < se || math.Abs(slope+1) < se {
+	if !(se <= decayError) || math.Abs(slope+.4) < se || math.Abs(slope+1) < se { // also where it is NaN
 		return DecayUnknown, math.NaN()
 	}
 	switch {
