@@ -290,24 +290,39 @@ func (d *Driven) judge(o Obs, off float64) {
 		if math.IsNaN(slot[0]) {
 			continue
 		}
-		if o.Bound && o.Value < slot[0] && o.Value < slot[2] {
-			continue // nothing to tell them apart by
-		}
-		with := pinball(o.Value, slot[0], .5) + pinball(o.Value, slot[1], .9)
-		lone := pinball(o.Value, slot[2], .5) + pinball(o.Value, slot[3], .9)
-		j.norm += (lone - j.norm) / min(float64(d.t+1), 1000)
-		if j.norm > 0 {
-			j.log += judgeRate / math.Sqrt(float64(j.h)) * min(max((lone-with)/j.norm, -5), 5)
-			j.log -= j.log / judgeDiscount
-			j.log = min(max(j.log, -6), 3)
-		}
-		j.with += with - j.with/(10*judgeDiscount)
-		j.lone += lone - j.lone/(10*judgeDiscount)
+		j.learn(o.Value, o.Bound, slot, d.t)
 		if w := max(share(off), slot[5]); w > .1 {
 			e := (off - slot[4]) / (offsetError(float64(j.h)*d.pace/60) * w)
 			d.surprise += .01 * (min(e*e, 9) - d.surprise)
 			d.surprise = max(d.surprise, .05)
 		}
+	}
+}
+
+// learn compares what both series said of a count y, in a slot filed before, after t steps. Of a lower bound only levels
+// that lie below it for both tell them apart: there the difference of the losses is that of the truth, whatever it was.
+// How large the losses are it does not tell.
+func (j *judgeLead) learn(y float64, low bool, slot []float64, t int) {
+	with, lone, told := 0., 0., false
+	for k, p := range [...]float64{.5, .9} {
+		freed, plain := slot[k], slot[2+k]
+		if low && y < max(freed, plain) {
+			continue
+		}
+		with, lone, told = with+pinball(y, freed, p), lone+pinball(y, plain, p), true
+	}
+	if !told {
+		return
+	}
+	if !low {
+		j.norm += (lone - j.norm) / min(float64(t+1), 1000)
+		j.with += with - j.with/(10*judgeDiscount)
+		j.lone += lone - j.lone/(10*judgeDiscount)
+	}
+	if j.norm > 0 {
+		j.log += judgeRate / math.Sqrt(float64(j.h)) * min(max((lone-with)/j.norm, -5), 5)
+		j.log -= j.log / judgeDiscount
+		j.log = min(max(j.log, -6), 3)
 	}
 }
 

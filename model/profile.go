@@ -131,7 +131,9 @@ func (p *profile) learn(local, z float64, bound bool, damp float64) {
 	p.level += damp * max(1/p.levelSteps, 1/float64(p.n+1)) * c
 	p.fine.learn(local, c, p.n, damp)
 	p.coarse.learn(local, c, p.n, damp)
-	p.variance += damp * (1.1*c*c - p.variance) / float64(min(p.n+20, 2000))
+	if more := 1.1*c*c - p.variance; more > 0 || !bound { // a bound is off by c at least
+		p.variance += damp * more / float64(min(p.n+20, 2000))
+	}
 	p.variance = max(p.variance, 1e-4)
 	p.n++
 }

@@ -307,11 +307,16 @@ func (t *transfer) learn(y, b float64, low bool) {
 			t.theta[i] = max(t.theta[i], 0)
 		}
 	}
-	t.phi += .002 * (min(max((e*e-mu-xpx)/(mu*mu), -.5), 1) - t.phi)
+	// The error of a lower bound is at least e: it tells of no less dispersion, and of no less straying.
+	if off := min(max((e*e-mu-xpx)/(mu*mu), -.5), 1) - t.phi; !low || off > 0 {
+		t.phi += .002 * off
+	}
 	t.phi = min(max(t.phi, phiLow), phiHigh)
 	z = bound(z, 3)
 	quiet := 1 - min(math.Abs(lift)/mu, 1)
-	t.stray += strayGain * quiet * z * t.prev
+	if z*t.prev > 0 || !low {
+		t.stray += strayGain * quiet * z * t.prev
+	}
 	t.stray = min(max(t.stray, math.Log(strayLow)), math.Log(strayHigh))
 	t.prev = z
 }
