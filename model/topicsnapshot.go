@@ -11,12 +11,12 @@ import (
 //
 //	version byte · grid uint32 · numbers · CRC-32C of all before
 //
-// Floats are stored as they are held, bit by bit, so a restored topic goes on as if it had never stopped.
+// Floats are stored as they are held, bit by bit, so a restored topic goes on as if it had never stopped. The version
+// rises with the layout, and with what is learnt: a topic that learnt another way goes on from its stored counts.
 const (
-	topicVersion = 2 // 1: without the wave
+	topicVersion = 3 // 1: without the wave; 2: the errors of a young topic are spread, and its level is that of its whole life
 	waveBytes    = 4 * 11
-	topicBytes1  = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(8+4*topicLevels+8*topicSlots) + 4
-	topicBytes   = topicBytes1 + waveBytes
+	topicBytes   = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(8+4*topicLevels+8*topicSlots) + waveBytes + 4
 )
 
 func (g *topicGrid) checksum() uint32 {
@@ -64,24 +64,22 @@ func (t *Topic) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // CutTopic restores the topic whose snapshot b begins with, of a source with that step, and answers what
-// follows it. A snapshot that is damaged or of another grid is an error.
+// follows it. ErrSnapshotDamaged and ErrSnapshotGrid (of another step, or an older version) say why it cannot.
 func CutTopic(b []byte, stepSeconds int) (t Topic, rest []byte, err error) {
-	length := topicBytes
-	if len(b) > 0 && b[0] == 1 {
-		length = topicBytes1
+	if len(b) > 0 && b[0] > 0 && b[0] < topicVersion { // of another length, perhaps
+		return t, nil, fmt.Errorf("restoring a topic of version %d: %w", b[0], ErrSnapshotGrid)
 	}
-	if len(b) < length {
+	if len(b) < topicBytes {
 		return t, nil, fmt.Errorf("restoring a topic of %d bytes: %w", len(b), ErrSnapshotDamaged)
 	}
-	b, rest = b[:length], b[length:]
+	b, rest = b[:topicBytes], b[topicBytes:]
 	le := binary.LittleEndian
-	end := length - 4
+	const end = topicBytes - 4
 	if le.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return t, nil, fmt.Errorf("restoring a topic: %w", ErrSnapshotDamaged)
 	}
 	t = NewTopic(stepSeconds)
-	version := b[0]
-	if version < 1 || version > topicVersion || le.Uint32(b[1:]) != t.grid.sum {
+	if b[0] != topicVersion || le.Uint32(b[1:]) != t.grid.sum {
 		return t, nil, fmt.Errorf("restoring a topic: %w", ErrSnapshotGrid)
 	}
 	b = b[5:]
@@ -107,9 +105,6 @@ func CutTopic(b []byte, stepSeconds int) (t Topic, rest []byte, err error) {
 		for k := range l.ring {
 			l.ring[k].centre, l.ring[k].scale = math.Float32frombits(next32()), math.Float32frombits(next32())
 		}
-	}
-	if version == 1 {
-		return t, rest, nil // its growth is told after another day, its decay with the next peak
 	}
 	var over float32
 	w := &t.wave

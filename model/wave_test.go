@@ -1,8 +1,6 @@
 package model
 
 import (
-	"encoding/binary"
-	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -155,23 +153,5 @@ func TestTopicDecayOnAQuietNight(t *testing.T) {
 func TestNoDecayFromNoNumber(t *testing.T) {
 	if class, slope := decayOf(30, 75, math.Inf(-1), 205, math.Inf(-1), math.Inf(1)); class != DecayUnknown {
 		t.Errorf("class %d, slope %v", class, slope)
-	}
-}
-
-// A snapshot of the version before is read, without what it did not hold.
-//
-// Fails when: CutTopic refuses version 1, or reads it at the new length.
-func TestTopicOfTheVersionBefore(t *testing.T) {
-	a, _ := flatTopic(20, rand.New(rand.NewPCG(5, 6)))
-	blob, err := a.AppendBinary(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := append([]byte(nil), blob[:topicBytes1-4]...)
-	old[0] = 1
-	old = binary.LittleEndian.AppendUint32(old, crc32.Checksum(old, castagnoli))
-	b, rest, err := CutTopic(append(old, 7), 60)
-	if err != nil || len(rest) != 1 || b.wave != (wave{}) || b.level != a.level || b.leads != a.leads || b.N() != a.N() {
-		t.Errorf("restored: %v, %d left, %d steps of %d", err, len(rest), b.N(), a.N())
 	}
 }
