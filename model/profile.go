@@ -12,22 +12,27 @@ const (
 //
 //	S(t) = D(t) + W(t)                    both linear between knots
 //	e    = clip(z − ℓ − S, ±4.5 σ)        a surge moves the profile by a few scales at most
-//	D_i += w_i γ_D e,   W_j += w_j γ_W e  w: share of the knot in the interpolation
-//	ℓ   += max(1/14 d, 1/(n+1)) (z − S − ℓ)
-//	σ²  += (1.1 e² − σ²) / min(n+20, 2000)
+//	D_i += d w_i γ_D e,   W_j += d w_j γ_W e     w: share of the knot in the interpolation; d: .1 in an alert, else 1
+//	ℓ   += d max(1/N, 1/(n+1)) e          n: steps so far
+//	σ²  += d (1.1 e² − σ²) / min(n+20, 2000)     at least 1e−4
 //
-// W waits: over the first two days γ_W rises from 0. Below an hour D has half-hour knots over the day and W hours of the week; at an hour or more a knot
-// is one step; for daily steps D is the day of the week and W the week of the year.
+// N is 14 days of steps, with steps longer than half a day 180 days, longer than three days 52 steps.
+//
+// Below an hour D has half-hour knots over the day and W hours of the week; at an hour or more a knot
+// is one step. With steps longer than half a day D is the day of the week and W the week of the year, longer than
+// three days D is the week of the year and there is no W. W by hours waits: γ_W rises from 0 over the first two days.
 // The gain is counted per cycle, γ = max(g, 1/(cycles+k)) / (steps a knot sees per cycle), so that a
 // minute series and an hourly one forget at the same pace in days.
 //
-// A shape takes part in S only after it has been seen once whole, S = ω_D D + ω_W W with ω rising from 0
-// to 1 over the second cycle: before, the knot of now has moved and the ones ahead have not, and their
-// difference is no season.
+// It learns with both shapes whole. What a moment usually brings has a shape only after it was seen once whole,
+// S = ω_D D + ω_W W with ω rising from 0 to 1 over the first half of the second cycle: before, the knot of now has
+// moved and the ones ahead have not, and their difference is no season.
+//
+// Of a lower bound nothing is learnt where e < 0, and σ² never becomes less.
 type profile struct {
 	fine, coarse cycle
 	level        float64 // ℓ
-	levelSteps   float64 // memory of ℓ in steps
+	levelSteps   float64 // N, memory of ℓ in steps
 	variance     float64 // σ²
 	n            int
 }

@@ -8,7 +8,7 @@ import "math"
 //	r̂_{t+h} − b = β·x,    β starts at β⁰ with variance p₀
 //	g = P x,   d = λ + w x'g
 //	β ← β + w g ε/d,   ε = clip(target − β·x, ±2σ)        (Huber: one surge is not the rule)
-//	P ← (P − w g g'/d) / λ                                 forget only while P is small
+//	P ← (P − w g g'/d) / λ                                 forget only while P's trace is small
 type ridge struct {
 	beta, p []float64
 	prior   []float64
@@ -44,7 +44,8 @@ func (r *ridge) learn(x []float64, e, sigma, w, lambda float64) {
 	}
 }
 
-// learnLinear is the recursive step above; the diagonal of P never grows beyond limit.
+// learnLinear is the recursive step above. P forgets only while its trace is below limit for each of its n states: on
+// average no variance is larger than limit/λ, a single one of a state that is not seen may be.
 func learnLinear(beta, p, x []float64, e, w, lambda, limit float64) {
 	n := len(beta)
 	var g [maxFeatures]float64
