@@ -10,6 +10,7 @@ package csvfile
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
@@ -173,8 +174,8 @@ func (r *Reader) err() error {
 	switch {
 	case errors.Is(err, bufio.ErrTooLong):
 		return &surgecast.FieldError{Field: "row", Line: r.line + 1, Detail: fmt.Sprintf("is longer than %d bytes", maxLine), Remedy: "Is this a CSV file with one row a line?"}
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
-		return fmt.Errorf("line %d: the packed file is damaged or was not written to its end: %w", r.line+1, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, new(flate.CorruptInputError)):
+		return &surgecast.FieldError{Field: "file", Line: r.line + 1, Detail: "the packed file is damaged or was not written to its end: " + err.Error(), Remedy: "Fetch or pack it again."}
 	case err != nil:
 		return fmt.Errorf("line %d: read the file: %w", r.line+1, err)
 	}

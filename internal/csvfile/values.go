@@ -39,6 +39,24 @@ func Time(text, field string, line int, now time.Time) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// Recorded reads a time of a file that is only computed with, in unix seconds: as Time, but of any year since
+// 1900, for series with artificial dates are evaluated too, and without a zone it is UTC whatever the column.
+func Recorded(text, field string, line int) (int64, error) {
+	bad := func(detail, remedy string) (int64, error) {
+		return 0, &surgecast.FieldError{Field: field, Line: line, Value: Shorten(text), Detail: detail, Remedy: remedy}
+	}
+	t, err := parseTime(text, true)
+	switch {
+	case text == "":
+		return bad("is empty", "Write UTC like 2015-02-26T21:42:53Z, or unix seconds.")
+	case err != nil:
+		return bad(err.Error(), "Write UTC like 2015-02-26T21:42:53Z, or unix seconds.")
+	case t.Year() < 1900 || t.Year() > 2200:
+		return bad("lies outside the years 1900 to 2200", "Check the year, and that unix times are in seconds.")
+	}
+	return t.Unix(), nil
+}
+
 func parseTime(text string, zoneless bool) (time.Time, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		if n > 1e11 {
