@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"capacity":          {".", "model"},
 	"capacity/erlang":   {}, // mathematics without nouns: the root turns workers into requests by it
 	"risk":              {".", "model", "capacity"},
-	"engine":            {".", "model", "risk", "capacity"},
+	"engine":            {".", "model", "risk", "capacity", "internal/csvfile"},
 	"review":            {".", "model", "risk", "capacity"},
 	"rehearse":          {".", "capacity", "internal/jsondepth"},
 	"examples":          {}, // programs to copy: they use nothing of ours
@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"simulate":           {"."},
 	"internal/localpg":   {},
 	"internal/jsondepth": {},
-	"internal/csvfile":   {"."}, // the one way tables of minutes are read; ingest and traffic share it
+	"internal/csvfile":   {"."}, // the one way tables of minutes are read; ingest, traffic and backtests share it
 	"migrations":         {"."},
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strconv"
@@ -13,10 +14,11 @@ import (
 	"time"
 
 	"surgecast"
+	"surgecast/internal/csvfile"
 	"surgecast/model"
 )
 
-// BacktestOptions are the files of one backtest, CSV or CSV.gz (arena/README.md has the formats).
+// BacktestOptions are the files of one backtest, CSV or CSV.gz (the verb's help has the columns).
 type BacktestOptions struct {
 	Series  string // timestamp_utc,series,value
 	Signals string // timestamp_utc,series,source,value; optional
@@ -29,6 +31,7 @@ type BacktestOptions struct {
 	Seed    uint64                        // of everything drawn; the model draws nothing today
 	Workers int                           // series in parallel; 0: 2
 	Log     func(msg string, args ...any) // key and value pairs, as slog takes them
+	Warn    func(msg string, args ...any) // the same, of what was probably not meant
 }
 
 // backtestQuantiles are the levels the forecasts file has columns for.
@@ -36,47 +39,100 @@ var backtestQuantiles = [...]float64{.05, .1, .25, .5, .75, .9, .95, .99}
 
 // recorded is everything a backtest was given.
 type recorded struct {
+	timed   map[string]*timed
 	series  map[string][]Tick
+	steps   map[string]int64 // seconds, of the series that have origins
 	signals map[string][]signal
 	planned map[string][]model.Event
 	origins []backtestOrigin
 }
 
-func readRecorded(o BacktestOptions, say func(string, ...any)) (r recorded, err error) {
-	if r.series, err = ReadSeries(o.Series); err != nil {
+func readRecorded(o BacktestOptions) (r recorded, err error) {
+	if r.timed, err = readSeries(o.Series); err != nil {
 		return r, err
+	}
+	r.series = make(map[string][]Tick, len(r.timed))
+	for name, s := range r.timed {
+		r.series[name] = s.ticks
 	}
 	if r.origins, err = readOrigins(o.Origins); err != nil {
 		return r, err
 	}
-	for _, g := range r.origins {
-		if _, ok := r.series[g.series]; !ok {
-			return r, fmt.Errorf("%s line %d: field series: %q is not in %s; the origins must name series of that file", o.Origins, g.line, g.series, o.Series)
-		}
+	if err := r.clocks(o); err != nil {
+		return r, err
+	}
+	if err := r.place(o); err != nil {
+		return r, err
 	}
 	if o.Signals != "" {
-		if r.signals, err = readSignals(o.Signals, r.series, say); err != nil {
+		if r.signals, err = readSignals(o.Signals, r.series, o.Warn); err != nil {
 			return r, err
 		}
 	}
 	if o.Events != "" {
-		if r.planned, err = ReadEvents(o.Events, r.series, say); err != nil {
+		if r.planned, err = ReadEvents(o.Events, r.series, o.Warn); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
 }
 
+// clocks settles the step of every series that has an origin.
+func (in *recorded) clocks(o BacktestOptions) error {
+	unknown, faults := &csvfile.Faults{}, &csvfile.Faults{}
+	first := map[string]int64{}
+	var names []string // in the order of the origins file
+	for _, g := range in.origins {
+		if _, ok := in.series[g.series]; !ok {
+			unknown.Add(g.bad("series", g.series, "is not in "+o.Series, "Name a series as that file does."))
+			continue
+		}
+		at, ok := first[g.series]
+		if !ok {
+			names = append(names, g.series)
+		}
+		if !ok || g.unix < at {
+			first[g.series] = g.unix
+		}
+	}
+	if err := unknown.Err(); err != nil {
+		return fmt.Errorf("%s: %w", o.Origins, err)
+	}
+	in.steps = map[string]int64{}
+	for _, name := range names {
+		s := in.timed[name]
+		some := slices.ContainsFunc(s.ticks, func(t Tick) bool { return !math.IsNaN(t.Value) })
+		switch {
+		case !some:
+			faults.Add(&surgecast.FieldError{Field: "value", Line: s.lines[0], Detail: fmt.Sprintf("of series %q is empty here and in every other row", csvfile.Shorten(name)), Remedy: "Give its values, or take its origins out."})
+			continue
+		case len(s.ticks) < 2:
+			faults.Add(&surgecast.FieldError{Field: "series", Line: s.lines[0], Value: csvfile.Shorten(name), Detail: "has one value, and a step cannot be inferred from it", Remedy: "Give at least two rows."})
+			continue
+		}
+		in.steps[name] = s.stepUpTo(first[name])
+		if err := s.check(name, o.Series, in.steps[name], o.Warn); err != nil {
+			faults.Add(err)
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return fmt.Errorf("%s: %w", o.Series, err)
+	}
+	return nil
+}
+
 // Backtest runs the production model over every series up to each origin, and writes what it would have
 // said there. A forecast at an origin uses values, signals and announcements up to and including that
-// moment, and nothing later: they reach the model one by one, in order of time. Outputs appear whole or not
+// step, and nothing later: they reach the model one by one, in order of time. Outputs appear whole or not
 // at all.
 func Backtest(ctx context.Context, o BacktestOptions) error {
-	say := o.Log
-	if say == nil {
-		say = func(string, ...any) {}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
 	}
-	in, err := readRecorded(o, say)
+	if o.Warn == nil {
+		o.Warn = o.Log
+	}
+	in, err := readRecorded(o)
 	if err != nil {
 		return err
 	}
@@ -112,7 +168,7 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 					cancel()
 					return
 				}
-				say("series done", "series", name, "values", len(in.series[name]), "origins", len(bySeries[name]))
+				o.Log("series done", "series", name, "step", length(in.steps[name]), "values", len(in.series[name]), "origins", len(bySeries[name]))
 			}
 		})
 	}
@@ -148,7 +204,7 @@ feed:
 
 // answer steps one series once and answers its origins on the way; mine are their positions.
 func (in *recorded) answer(ctx context.Context, name string, mine []int, forecasts, breaches []string) error {
-	slices.SortStableFunc(mine, func(a, b int) int { return cmp.Compare(in.origins[a].unix, in.origins[b].unix) })
+	slices.SortStableFunc(mine, func(a, b int) int { return cmp.Compare(in.origins[a].at, in.origins[b].at) })
 	var horizons []int
 	for _, i := range mine {
 		horizons = append(horizons, in.origins[i].horizon)
@@ -156,8 +212,8 @@ func (in *recorded) answer(ctx context.Context, name string, mine []int, forecas
 	slices.Sort(horizons)
 	horizons = slices.Compact(horizons)
 	c, err := NewCourse(CourseConfig{
-		Ticks: in.series[name], Horizons: horizons, Planned: in.planned[name],
-		signals: in.signals[name], until: in.origins[mine[0]].unix,
+		Ticks: in.series[name], Horizons: horizons, StepSeconds: in.steps[name], Planned: in.planned[name],
+		signals: in.signals[name], until: in.origins[mine[0]].at,
 	})
 	if err != nil {
 		return err
@@ -173,7 +229,7 @@ func (in *recorded) answer(ctx context.Context, name string, mine []int, forecas
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.To(g.unix); err != nil {
+		if err := c.To(g.at); err != nil {
 			return fmt.Errorf("origin %s: %w", g.text, err)
 		}
 		var b strings.Builder

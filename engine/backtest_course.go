@@ -42,7 +42,7 @@ func NewCourse(c CourseConfig) (*Course, error) {
 	step := c.StepSeconds
 	if step <= 0 {
 		if len(c.Ticks) < 2 {
-			return nil, fmt.Errorf("%d values: a step cannot be inferred; give at least two rows", len(c.Ticks))
+			return nil, errors.New("a step cannot be inferred of fewer than two values: give more rows")
 		}
 		step = inferStep(c.Ticks)
 	}

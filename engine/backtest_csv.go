@@ -3,95 +3,82 @@ package engine
 import (
 	"bufio"
 	"compress/gzip"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
+
+	"surgecast"
+	"surgecast/internal/csvfile"
 )
 
-// csvRows reads chosen columns of a CSV or CSV.gz file and names file and line in every error.
+// csvRows reads the columns of one file of a backtest; every one of them has to be there.
 type csvRows struct {
+	*csvfile.Reader
+
 	path    string
 	file    *os.File
-	reader  *csv.Reader
 	columns []int
 	names   []string
-	row     []string
-	line    int
-	err     error
 }
 
 func openRows(path string, names ...string) (*csvRows, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, err
 	}
-	var in io.Reader = bufio.NewReaderSize(f, 1<<16)
-	if strings.HasSuffix(path, ".gz") {
-		if in, err = gzip.NewReader(in); err != nil {
-			_ = f.Close()
-			return nil, fmt.Errorf("reading %s: it is named .gz but is not gzip: %w", path, err)
-		}
-	}
-	r := &csvRows{path: path, file: f, reader: csv.NewReader(in), names: names}
-	r.reader.ReuseRecord = true
-	head, err := r.reader.Read()
+	in, err := csvfile.NewReader(f, names...)
 	if err != nil {
 		_ = f.Close()
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s: empty file; it needs the header %s", path, strings.Join(names, ","))
-		}
-		return nil, fmt.Errorf("reading the header of %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for i := range head {
-		head[i] = strings.TrimPrefix(strings.TrimSpace(head[i]), "\ufeff")
-	}
+	r := &csvRows{Reader: in, path: path, file: f, names: names}
 	for _, n := range names {
-		i := slices.Index(head, n)
+		i := in.Column(n)
 		if i < 0 {
 			_ = f.Close()
-			return nil, fmt.Errorf("%s line 1: no column %s; the header must have %s, it has %s", path, n, strings.Join(names, ","), strings.Join(head, ","))
+			return nil, fmt.Errorf("%s: %w", path, in.Missing(n, "The first line is "+strings.Join(names, ",")+"."))
 		}
 		r.columns = append(r.columns, i)
 	}
 	return r, nil
 }
 
-func (r *csvRows) Next() bool {
-	row, err := r.reader.Read()
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			r.err = fmt.Errorf("reading %s: %w", r.path, err)
-		}
-		return false
+// Err names the file.
+func (r *csvRows) Err() error {
+	if err := r.Reader.Err(); err != nil {
+		return fmt.Errorf("%s: %w", r.path, err)
 	}
-	r.line, _ = r.reader.FieldPos(0)
-	r.row = row
-	return true
+	return nil
 }
 
-func (r *csvRows) Err() error         { return r.err }
 func (r *csvRows) Close()             { _ = r.file.Close() }
-func (r *csvRows) field(i int) string { return strings.Clone(strings.TrimSpace(r.row[r.columns[i]])) }
+func (r *csvRows) field(i int) string { return r.Field(r.columns[i]) }
 
-func (r *csvRows) errorf(field, format string, args ...any) error {
-	return fmt.Errorf("%s line %d: field %s: "+format, append([]any{r.path, r.line, field}, args...)...)
+func (r *csvRows) bad(i int, value, detail, remedy string) error {
+	return &surgecast.FieldError{Field: r.names[i], Line: r.Line(), Value: csvfile.Shorten(value), Detail: detail, Remedy: remedy}
 }
 
 func (r *csvRows) time(i int) (int64, error) {
+	return csvfile.Recorded(r.field(i), r.names[i], r.Line())
+}
+
+// noValue are ways to write that there is none. Where others are read as zero, nobody learns of it.
+var noValue = []string{"nan", "na", "n/a", "null", "none", "nil", "-"}
+
+// count is a number of zero or more, NaN for an empty field.
+func (r *csvRows) count(i int) (float64, error) {
 	text := r.field(i)
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		if t, err = time.Parse("2006-01-02 15:04:05", text); err != nil {
-			return 0, r.errorf(r.names[i], "%q is not a time; write UTC like 2015-02-26T21:42:53Z", text)
-		}
+	if text == "" {
+		return math.NaN(), nil
 	}
-	return t.Unix(), nil
+	if slices.Contains(noValue, strings.ToLower(text)) {
+		return 0, r.bad(i, text, "is not a number", "Leave the field empty when the value is missing.")
+	}
+	return csvfile.Number(text, r.names[i], r.Line())
 }
 
 func quoteCSV(s string) string {

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
-	"strconv"
+	"strings"
 
 	"surgecast"
+	"surgecast/internal/csvfile"
 	"surgecast/model"
 )
 
@@ -20,7 +22,8 @@ type signal struct {
 const mostSignals = 8
 
 // readSignals reads what was said (timestamp_utc,series,source,value), the sources of a series in the order of
-// the file. Signals of series that are not asked for are left out, and the first line of each is told.
+// the file. Signals of series that are not asked for are left out, and the first line of each is told; when that
+// leaves none, it is an error.
 func readSignals(path string, series map[string][]Tick, say func(string, ...any)) (map[string][]signal, error) {
 	rows, err := openRows(path, "timestamp_utc", "series", "source", "value")
 	if err != nil {
@@ -37,59 +40,51 @@ func readSignals(path string, series map[string][]Tick, say func(string, ...any)
 	for rows.Next() {
 		unix, err := rows.time(0)
 		if err != nil {
-			return nil, err
+			rows.Faults.Add(err)
+			continue
 		}
 		name, source := rows.field(1), rows.field(2)
 		if source == "" {
-			return nil, rows.errorf("source", "empty; name the source, each is one regressor")
+			rows.Faults.Add(rows.bad(2, "", "is empty", "Name the source, each is one regressor."))
+			continue
 		}
 		v, err := rows.count(3)
 		if err != nil {
-			return nil, err
+			rows.Faults.Add(err)
+			continue
 		}
 		if _, ok := series[name]; !ok {
-			strange.add(name, rows.line)
+			strange.add(strings.Clone(name), rows.Line())
 			continue
 		}
 		at := place{name, source, unix}
 		if first, ok := line[at]; ok {
-			return nil, rows.errorf("timestamp_utc", "%s of source %q for series %q already stands in line %d; keep one of the two", rows.field(0), source, name, first)
+			rows.Faults.Add(rows.bad(0, rows.field(0), fmt.Sprintf("of source %q for series %q already stands in line %d", csvfile.Shorten(source), csvfile.Shorten(name), first), "Keep one of the two."))
+			continue
 		}
-		line[at] = rows.line
+		line[at] = rows.Line()
 		list := out[name]
 		k := slices.IndexFunc(list, func(s signal) bool { return s.source == source })
 		if k < 0 {
 			if len(list) == mostSignals {
-				return nil, rows.errorf("source", "%q is source number %d of series %q; at most %d are used, add some of them up", source, mostSignals+1, name, mostSignals)
+				rows.Faults.Add(rows.bad(2, source, fmt.Sprintf("is source number %d of series %q", mostSignals+1, csvfile.Shorten(name)), fmt.Sprintf("At most %d are used: add some of them up.", mostSignals)))
+				continue
 			}
 			k = len(list)
-			list = append(list, signal{source: source})
+			list = append(list, signal{source: strings.Clone(source)})
 		}
 		list[k].ticks = append(list[k].ticks, Tick{unix, v})
-		out[name] = list
+		out[strings.Clone(name)] = list
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
 	}
 	for _, list := range out {
 		for _, s := range list {
 			slices.SortFunc(s.ticks, func(a, b Tick) int { return cmp.Compare(a.Unix, b.Unix) })
 		}
 	}
-	return out, rows.Err()
-}
-
-// count is a number of zero or more, NaN for an empty field.
-func (r *csvRows) count(i int) (float64, error) {
-	text := r.field(i)
-	if text == "" {
-		return math.NaN(), nil
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err != nil || math.IsInf(v, 0) || math.IsNaN(v):
-		return 0, r.errorf(r.names[i], "%q is not a number; leave it empty when it is missing", text)
-	case v < 0:
-		return 0, r.errorf(r.names[i], "%s is negative; counts are zero or more", text)
-	}
-	return v, nil
+	return out, strange.err(len(out))
 }
 
 // priorsOf are the drivers of the signals. A source named like one of our kinds (posts, ranked, news …) starts

@@ -224,7 +224,10 @@ func TestSignalsOfAStep(t *testing.T) {
 	}
 }
 
-// Signals and events together; mistakes are named by line; what belongs to no series is told.
+// Signals and events together; mistakes are named by line; what belongs to no series is told as a warning, and
+// is an error when nothing would be left.
+//
+// Fails when: readRecorded hands readSignals o.Log, or strangers.err returns nil.
 func TestBacktestSignalsFile(t *testing.T) {
 	s := newScene(4, time.Hour, 400, 3, 6, 1, 3)
 	o := s.files(t, nil)
@@ -236,7 +239,7 @@ func TestBacktestSignalsFile(t *testing.T) {
 	}
 	o.Events = events
 	var said []string
-	o.Log = func(msg string, args ...any) { said = append(said, fmt.Sprint(append([]any{msg}, args...)...)) }
+	o.Warn = func(msg string, args ...any) { said = append(said, fmt.Sprint(append([]any{msg}, args...)...)) }
 	both, _ := backtestFiles(t, o)
 	if !strings.Contains(strings.Join(said, "\n"), "events left out") || !strings.Contains(strings.Join(said, "\n"), "line3") {
 		t.Errorf("an event of no series was not told with its line: %q", said)
@@ -265,9 +268,10 @@ func TestBacktestSignalsFile(t *testing.T) {
 		{"bad number", head + row("shares", "many"), []string{"line 2", "value", "not a number"}},
 		{"negative", head + row("shares", "-1"), []string{"line 2", "value", "negative"}},
 		{"no source", head + row("", "1"), []string{"line 2", "source"}},
-		{"twice", head + row("shares", "1") + row("shares", "2"), []string{"line 3", "line 2", "keep one"}},
-		{"too many sources", many, []string{"line 10", "source", "at most 8"}},
+		{"twice", head + row("shares", "1") + row("shares", "2"), []string{"line 3", "line 2", "Keep one"}},
+		{"too many sources", many, []string{"line 10", "source", "At most 8"}},
 		{"unknown series", head + row("shares", "1") + s.at(0) + ",b,shares,1\n", nil},
+		{"unknown series alone", head + s.at(0) + ",b,shares,1\n", []string{"line 2", "series", `"b"`, "no signals would be left"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bad := s.files(t, nil)
@@ -277,7 +281,7 @@ func TestBacktestSignalsFile(t *testing.T) {
 			}
 			bad.Out = filepath.Join(t.TempDir(), "out.csv")
 			var told strings.Builder
-			bad.Log = func(msg string, args ...any) { fmt.Fprintln(&told, append([]any{msg}, args...)...) }
+			bad.Warn = func(msg string, args ...any) { fmt.Fprintln(&told, append([]any{msg}, args...)...) }
 			err := Backtest(context.Background(), bad)
 			if c.want == nil {
 				if err != nil || !strings.Contains(told.String(), "line 3") || !strings.Contains(told.String(), "series b") {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"surgecast"
 	"surgecast/model"
 )
 
@@ -202,6 +204,8 @@ func TestBacktestReadsAndWritesGzip(t *testing.T) {
 }
 
 // Every mistake in a file is named by file, line, field and remedy, and nothing is written.
+//
+// Fails when: recorded.place or recorded.clocks returns nil at once, or csvRows.count uses strconv.ParseFloat.
 func TestBacktestNamesTheBadRow(t *testing.T) {
 	const head = "timestamp_utc,series,value\n"
 	const good = "2024-01-01T00:00:00Z,a,1\n2024-01-01T00:01:00Z,a,2\n"
@@ -213,15 +217,34 @@ func TestBacktestNamesTheBadRow(t *testing.T) {
 	}{
 		{"no column", "time,series,value\n", originHead + originGood, []string{"series.csv", "line 1", "timestamp_utc"}},
 		{"bad time", head + good + "yesterday,a,3\n", originHead + originGood, []string{"series.csv", "line 4", "timestamp_utc", "UTC like"}},
-		{"bad number", head + good + "2024-01-01T00:02:00Z,a,many\n", originHead + originGood, []string{"series.csv", "line 4", "value", "leave it empty"}},
+		{"bad number", head + good + "2024-01-01T00:02:00Z,a,many\n", originHead + originGood, []string{"series.csv", "line 4", "value", "Write digits"}},
 		{"negative", head + good + "2024-01-01T00:02:00Z,a,-3\n", originHead + originGood, []string{"series.csv", "line 4", "value", "negative"}},
-		{"twice", head + good + "2024-01-01T00:00:00Z,a,3\n", originHead + originGood, []string{"series.csv", "line 4", "line 2", "keep one"}},
+		{"twice", head + good + "2024-01-01T00:00:00Z,a,3\n", originHead + originGood, []string{"series.csv", "line 4", "line 2", "Keep one"}},
 		{"missing field", head + good + "2024-01-01T00:02:00Z,a\n", originHead + originGood, []string{"series.csv", "line 4"}},
-		{"empty", "", originHead + originGood, []string{"series.csv", "empty file"}},
+		{"empty", "", originHead + originGood, []string{"series.csv", "file is empty", "timestamp_utc,series,value"}},
 		{"unknown series", head + good, originHead + "b,2024-01-01T00:01:00Z,3,5\n", []string{"origins.csv", "line 2", "series", `"b"`}},
 		{"bad horizon", head + good, originHead + "a,2024-01-01T00:01:00Z,soon,5\n", []string{"origins.csv", "line 2", "horizon_steps"}},
 		{"bad threshold", head + good, originHead + "a,2024-01-01T00:01:00Z,3,5;x\n", []string{"origins.csv", "line 2", "thresholds"}},
-		{"before the data", head + good, originHead + "a,2023-01-01T00:01:00Z,3,5\n", []string{"before the first value"}},
+		{"before the data", head + good, originHead + "a,2023-01-01T00:01:00Z,3,5\n", []string{"origins.csv", "line 2", "origin", "before the first value", "series.csv line 2"}},
+		{"years after it", head + good, originHead + "a,2034-01-01T00:01:00Z,3,5\n", []string{"origins.csv", "line 2", "origin", "after the last value", "series.csv line 3", "until 2024-01-08T00:01:00Z"}},
+		{"between two steps", head + good, originHead + "a,2024-01-01T00:00:30Z,3,5\n", []string{"origins.csv", "line 2", "origin", "between two steps", "2024-01-01T00:00:00Z or 2024-01-01T00:01:00Z"}},
+		{"twice an origin", head + good, originHead + originGood + "a,2024-01-01 00:01:00,6,5\n", []string{"origins.csv", "line 3", "origin", "line 2", "Keep one"}},
+		{"beyond any horizon", head + good, originHead + "a,2024-01-01T00:01:00Z,100000,5\n", []string{"origins.csv", "line 2", "horizon_steps", "10080"}},
+		{"beyond this one's", head + "2024-01-01T00:00:00Z,a,1\n2024-01-01T01:00:00Z,a,1\n", originHead + "a,2024-01-01T01:00:00Z,673,5\n", []string{"origins.csv", "line 2", "horizon_steps", "at most 672 steps"}},
+		{"negative threshold", head + good, originHead + "a,2024-01-01T00:01:00Z,3,5;-1\n", []string{"origins.csv", "line 2", "thresholds", "negative"}},
+		{"threshold with underscores", head + good, originHead + "a,2024-01-01T00:01:00Z,3,1_000\n", []string{"origins.csv", "line 2", "thresholds", "not a number"}},
+		{"hexadecimal threshold", head + good, originHead + "a,2024-01-01T00:01:00Z,3,0x10\n", []string{"origins.csv", "line 2", "thresholds", "not a number"}},
+		{"threshold twice", head + good, originHead + "a,2024-01-01T00:01:00Z,3,5;5.0\n", []string{"origins.csv", "line 2", "thresholds", "twice"}},
+		{"too large", head + good + "2024-01-01T00:02:00Z,a,1e13\n", originHead + originGood, []string{"series.csv", "line 4", "value", "million million"}},
+		{"thousands", head + good + "2024-01-01T00:02:00Z,a,\"1,234\"\n", originHead + originGood, []string{"series.csv", "line 4", "value", "without separators of thousands"}},
+		{"written as nothing", head + good + "2024-01-01T00:02:00Z,a,NaN\n", originHead + originGood, []string{"series.csv", "line 4", "value", "Leave the field empty"}},
+		{"all empty", head + "2024-01-01T00:00:00Z,a,\n2024-01-01T00:01:00Z,a,\n", originHead + originGood, []string{"series.csv", "line 2", "value", `"a"`, "every other row"}},
+		{"one value", head + "2024-01-01T00:01:00Z,a,1\n", originHead + originGood, []string{"series.csv", "line 2", "one value", "at least two"}},
+		{"two in a step", head + good + "2024-01-01T00:01:05Z,a,2\n", originHead + originGood, []string{"series.csv", "line 4", "timestamp_utc", "same step", "line 3"}},
+		{"unknown column", "timestamp_utc,series,value,note\n", originHead + originGood, []string{"series.csv", "line 1", "note", "not a known column"}},
+		{"column twice", "timestamp_utc,series,value,value\n", originHead + originGood, []string{"series.csv", "line 1", "value", "twice"}},
+		{"open quote", head + good + "\"2024-01-01T00:02:00Z,a,1\n", originHead + originGood, []string{"series.csv", "line 4", "quote"}},
+		{"every fault", head + good + "x,a,1\n2024-01-01T00:02:00Z,a,y\n", originHead + originGood, []string{"line 4, timestamp_utc", "line 5, value"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -237,8 +260,9 @@ func TestBacktestNamesTheBadRow(t *testing.T) {
 				Out: filepath.Join(dir, "out.csv"), BreachOut: filepath.Join(dir, "breach.csv"),
 			}
 			err := Backtest(context.Background(), o)
-			if err == nil {
-				t.Fatal("no error")
+			var field *surgecast.FieldError
+			if !errors.As(err, &field) {
+				t.Fatalf("error %v, want one of a field", err)
 			}
 			for _, w := range c.want {
 				if !strings.Contains(err.Error(), w) {
@@ -250,7 +274,7 @@ func TestBacktestNamesTheBadRow(t *testing.T) {
 			}
 		})
 	}
-	if err := Backtest(context.Background(), BacktestOptions{Series: "nowhere.csv"}); err == nil || !strings.Contains(err.Error(), "nowhere.csv") {
+	if err := Backtest(context.Background(), BacktestOptions{Series: "nowhere.csv", Out: filepath.Join(t.TempDir(), "out.csv")}); err == nil || !strings.Contains(err.Error(), "nowhere.csv") {
 		t.Errorf("missing file: %v", err)
 	}
 }

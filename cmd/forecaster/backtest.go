@@ -19,6 +19,7 @@ type backtestCmd struct {
 func (c *backtestCmd) Run(ctx context.Context, g *Global) error {
 	return engine.Backtest(ctx, engine.BacktestOptions{
 		Series: c.Series, Signals: c.Signals, Events: c.Events, Origins: c.Origins, Out: c.Out, BreachOut: c.BreachOut, Seed: c.Seed,
-		Log: func(msg string, args ...any) { g.log.Info(msg, args...) },
+		Log:  func(msg string, args ...any) { g.log.Info(msg, args...) },
+		Warn: func(msg string, args ...any) { g.log.Warn(msg, args...) },
 	})
 }
