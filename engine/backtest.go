@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"sort"
@@ -18,15 +19,16 @@ import (
 	"surgecast/model"
 )
 
-// BacktestOptions are the files of one backtest, CSV or CSV.gz (the verb's help has the columns).
+// BacktestOptions are the files of one backtest, CSV or CSV.gz (docs/backtest.md has the formats).
 type BacktestOptions struct {
 	Series  string // timestamp_utc,series,value
 	Signals string // timestamp_utc,series,source,value; optional
 	Events  string // series,kind,start_utc,end_utc,announced_utc; optional
 	Origins string // series,origin,horizon_steps,thresholds
 
-	Out       string // forecasts
-	BreachOut string // breach probabilities; empty: none
+	Out       string    // forecasts; "-": Stdout
+	BreachOut string    // breach probabilities; empty: none
+	Stdout    io.Writer // nil: there is none
 
 	Seed    uint64                        // of everything drawn; the model draws nothing today
 	Workers int                           // series in parallel; 0: 2
@@ -132,8 +134,12 @@ func Backtest(ctx context.Context, o BacktestOptions) error {
 	if o.Warn == nil {
 		o.Warn = o.Log
 	}
-	in, err := readRecorded(o)
+	out, err := openOutputs(o)
 	if err != nil {
+		return err
+	}
+	var in recorded
+	if err := unlessStopped(ctx, func() (err error) { in, err = readRecorded(o); return err }); err != nil {
 		return err
 	}
 	bySeries := map[string][]int{}
@@ -193,13 +199,7 @@ feed:
 	for _, p := range backtestQuantiles {
 		head += ",q" + strconv.FormatFloat(p, 'g', -1, 64)
 	}
-	if err := writeWhole(o.Out, head, forecasts); err != nil {
-		return err
-	}
-	if o.BreachOut != "" {
-		return writeWhole(o.BreachOut, "series,origin,threshold,p_breach", breaches)
-	}
-	return nil
+	return writeOutputs(ctx, out, []table{{head, forecasts}, {"series,origin,threshold,p_breach", breaches}})
 }
 
 // answer steps one series once and answers its origins on the way; mine are their positions.

@@ -1,13 +1,9 @@
 package engine
 
 import (
-	"bufio"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -86,49 +82,4 @@ func quoteCSV(s string) string {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
-}
-
-// writeWhole writes to a neighbour and renames it, so that a reader never finds half a file.
-func writeWhole(path, head string, parts []string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("writing %s: %w", path, err)
-		}
-	}()
-	b := bufio.NewWriterSize(f, 1<<16)
-	var out io.Writer = b
-	var z *gzip.Writer
-	if strings.HasSuffix(path, ".gz") {
-		z = gzip.NewWriter(b)
-		out = z
-	}
-	if _, err = io.WriteString(out, head+"\n"); err != nil {
-		return err
-	}
-	for _, p := range parts {
-		if _, err = io.WriteString(out, p); err != nil {
-			return err
-		}
-	}
-	if z != nil {
-		if err = z.Close(); err != nil {
-			return err
-		}
-	}
-	if err = b.Flush(); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
