@@ -12,10 +12,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"reflect"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -69,10 +67,7 @@ type Global struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // diskFull is PostgreSQL's code for it.
@@ -104,6 +99,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		fmt.Fprintln(errOut, "forecaster:", err)
 		return exitFailure
 	}
+	if verb(k, args) == "backtest " {
+		hideDatabase(k)
+	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -120,8 +118,10 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	kctx.Bind(&c.Global)
 	err = kctx.Run()
 	switch {
-	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil: // Ctrl-C is a clean end
+	case err == nil:
 		return 0
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return interrupted(ctx, kctx.Command(), err, errOut)
 	default:
 		var answer errExit
 		if errors.As(err, &answer) {
@@ -158,6 +158,15 @@ func verb(k *kong.Kong, args []string) string {
 		node, said = node.Children[i], said+args[0]+" "
 	}
 	return said
+}
+
+// hideDatabase leaves the settings of the database out of the help of a verb that has none.
+func hideDatabase(k *kong.Kong) {
+	for _, f := range k.Model.Flags {
+		if slices.Contains([]string{"database-url", "state-dir", "pg-bin"}, f.Name) {
+			f.Hidden = true
+		}
+	}
 }
 
 func newLogger(w io.Writer, level, format string) *slog.Logger {

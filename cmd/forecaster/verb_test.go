@@ -31,3 +31,16 @@ func TestMomentsSayHowToWriteThem(t *testing.T) {
 		t.Errorf("exit %d, %q", code, errOut.String())
 	}
 }
+
+// TestBacktestHelpHasWhatItUses: it has no database, and its help points at the page with the files.
+// Fails when: run does not hide the database's flags.
+func TestBacktestHelpHasWhatItUses(t *testing.T) {
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), []string{"backtest", "--help"}, &out, &errOut); code != 0 || !strings.Contains(out.String(), "docs/backtest.md") || strings.Contains(out.String(), "PostgreSQL") {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
+	out.Reset()
+	if code := run(t.Context(), []string{"import", "traffic", "--help"}, &out, &errOut); code != 0 || !strings.Contains(out.String(), "--database-url") {
+		t.Errorf("exit %d: import has a database\n%s", code, out.String())
+	}
+}
