@@ -31,7 +31,7 @@ type CSVSummary struct {
 	First, Last time.Time
 	Segments    []string // in order of appearance
 	Series      []string // tidy form: the series that were read
-	StepSeconds int      // most frequent distance of neighbouring minutes, 60 for a file of one
+	StepSeconds int      // most frequent distance of neighbouring minutes, 60 for a file of one or two
 }
 
 // ReadCSV reads the minutes of one site from a CSV file, gzipped or plain, in one of two forms:
@@ -40,7 +40,9 @@ type CSVSummary struct {
 //	timestamp_utc,series,value
 //
 // Times may come in any order and are floored to their minute. The same minute of a segment twice is a
-// fault: it is not known which of the two is right, or whether they are parts of a sum.
+// fault: it is not known which of the two is right, or whether they are parts of a sum. So is a file whose rows
+// are further apart than a minute as a rule: sums of an hour would be read as one minute each, and the minutes between
+// as missing.
 func ReadCSV(r io.Reader, o CSVOptions) ([]surgecast.TrafficMinute, CSVSummary, error) {
 	var sum CSVSummary
 	in, err := csvfile.NewReader(r, "minute", "requests", "segment", "errors", "rejected", "p95_ms", "units", "timestamp_utc", "series", "value")
@@ -95,7 +97,46 @@ func ReadCSV(r io.Reader, o CSVOptions) ([]surgecast.TrafficMinute, CSVSummary, 
 		return nil, sum, &surgecast.FieldError{Field: "file", Detail: detail, Remedy: "Check that it is the right file."}
 	}
 	summarise(rows, &sum)
+	if sum.StepSeconds > 60 {
+		field := "minute"
+		if in.Has("timestamp_utc") {
+			field = "timestamp_utc"
+		}
+		return nil, sum, coarse(rows, seen, field, time.Duration(sum.StepSeconds)*time.Second)
+	}
 	return rows, sum, nil
+}
+
+// coarse names the first row that is a whole step after the one before it.
+func coarse(rows []surgecast.TrafficMinute, seen map[key]int, field string, step time.Duration) error {
+	line := 0
+	last := map[string]time.Time{}
+	for _, t := range rows {
+		if before, ok := last[t.Segment]; ok && t.Minute.Sub(before).Abs() == step {
+			line = seen[key{t.Segment, t.Minute.Unix()}]
+			break
+		}
+		last[t.Segment] = t.Minute
+	}
+	return &surgecast.FieldError{
+		Field: field, Line: line, Value: stepWords(step), Detail: "is how far the rows are apart as a rule, but a row is read as the requests of one minute",
+		Remedy: fmt.Sprintf("Give counts a minute, with a row of 0 where nothing came. If there are only sums, write each as %.0f rows of a minute with an equal part each.", step.Minutes()),
+	}
+}
+
+// stepWords is a step as people say it: "1 day", "1 hour", "5 minutes".
+func stepWords(step time.Duration) string {
+	for _, u := range []struct {
+		of   time.Duration
+		noun string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := step / u.of; step%u.of == 0 && n == 1 {
+			return "1 " + u.noun
+		} else if step%u.of == 0 {
+			return fmt.Sprintf("%d %ss", n, u.noun)
+		}
+	}
+	return step.String()
 }
 
 type key struct {
@@ -222,7 +263,7 @@ func fullRow(in *csvfile.Reader, o *CSVOptions) func() (surgecast.TrafficMinute,
 func summarise(rows []surgecast.TrafficMinute, sum *CSVSummary) {
 	sum.Rows = len(rows)
 	sum.First, sum.Last = rows[0].Minute, rows[0].Minute
-	steps := map[int64]int{}
+	steps, pairs := map[int64]int{}, 0
 	last := map[string]int64{}
 	for _, t := range rows {
 		if t.Minute.Before(sum.First) {
@@ -234,10 +275,14 @@ func summarise(rows []surgecast.TrafficMinute, sum *CSVSummary) {
 		now := t.Minute.Unix()
 		if before, ok := last[t.Segment]; ok && len(steps) < 1000 {
 			steps[max(now-before, before-now)]++
+			pairs++
 		}
 		last[t.Segment] = now
 	}
 	sum.StepSeconds = 60
+	if pairs < 2 { // one distance is no rule
+		return
+	}
 	most := 0
 	for s, n := range steps {
 		if n > most || (n == most && int(s) < sum.StepSeconds) {

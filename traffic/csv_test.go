@@ -125,6 +125,38 @@ func TestFaultsAreNamedByLine(t *testing.T) {
 	}
 }
 
+// Sums of an hour are no minutes: the step the file has as a rule is named, with the row that shows it first. A gap, one
+// distance alone and rows of other segments between are no such rule.
+// Fails when: ReadCSV takes no notice of StepSeconds; summarise calls one distance a rule.
+func TestRowsFurtherApartThanAMinuteAreRefused(t *testing.T) {
+	table := func(header, row string, steps ...int) string {
+		var b strings.Builder
+		b.WriteString(header + "\n")
+		m := at(0, 0)
+		for _, s := range append([]int{0}, steps...) {
+			m = m.Add(time.Duration(s) * time.Minute)
+			fmt.Fprintf(&b, row+"\n", m.Format(time.RFC3339))
+		}
+		return b.String()
+	}
+	for _, c := range []struct{ name, text, says string }{
+		{"hours, one missing", table("minute,requests", "%s,600", 120, 60, 60, 60), `line 4, minute: is how far the rows are apart as a rule, but a row is read as the requests of one minute (got "1 hour"). Give counts a minute, with a row of 0 where nothing came. If there are only sums, write each as 60 rows`},
+		{"five minutes, tidy", table("timestamp_utc,series,value", "%s,shop,600", 5, 5), `line 3, timestamp_utc: is how far the rows are apart as a rule, but a row is read as the requests of one minute (got "5 minutes")`},
+		{"days", table("minute,requests", "%s,600", -4320, 1440, 1440), `(got "1 day")`},
+		{"minutes with a night missing", table("minute,requests", "%s,6", 1, 1, 600, 1), ""},
+		{"two rows", table("minute,requests", "%s,6", 60), ""},
+	} {
+		rows, _, err := traffic.ReadCSV(strings.NewReader(c.text), traffic.CSVOptions{Now: now})
+		var f *surgecast.FieldError
+		switch {
+		case c.says == "" && (err != nil || len(rows) == 0):
+			t.Errorf("%s: %d rows, %v", c.name, len(rows), err)
+		case c.says != "" && (!errors.As(err, &f) || rows != nil || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %d rows, %v\nwant %s", c.name, len(rows), err, c.says)
+		}
+	}
+}
+
 // Two minutes ahead is a sender's clock, three is the future.
 func TestTwoMinutesAheadAreAllowed(t *testing.T) {
 	if _, _, err := traffic.ReadCSV(strings.NewReader("minute,requests\n2026-11-21T22:02:00Z,1\n"), traffic.CSVOptions{Now: now}); err != nil {
