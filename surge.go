@@ -234,6 +234,9 @@ type Lease struct {
 	Epoch  int64
 }
 
+// SourceLeases begins the name of the lease under which a feed is read, one for each source.
+const SourceLeases = "source:"
+
 // ModelState is a snapshot of one series' model.
 type ModelState struct {
 	Series string // "site:12:total", "run:12:total", "topics:5:17", "topic:7"

@@ -19,6 +19,7 @@ type CheckStore interface {
 	Sources(ctx context.Context) ([]surgecast.Source, error)
 	TopicFrontiers(ctx context.Context, topicID int64) ([]surgecast.Frontier, error)
 	Mentions(ctx context.Context, topicID, sourceID int64, from, to time.Time, asFirst bool) ([]surgecast.MentionBucket, error)
+	LiveLeases(ctx context.Context, prefix string) (int, error)
 }
 
 const (
@@ -59,6 +60,11 @@ func Check(ctx context.Context, st CheckStore, q surgecast.CheckQuestion, f *sur
 		a.TimesUsual = risk.TalkTimes(said.now, said.usual)
 		a.DoublingMinutes = said.doubling
 	}
+	if a.Basis == surgecast.BasisPrior {
+		if facts.Unread, facts.Unserved, err = unread(ctx, st); err != nil {
+			return surgecast.CheckAnswer{}, err
+		}
+	}
 	links, err := st.SiteTopics(ctx)
 	if err != nil {
 		return surgecast.CheckAnswer{}, fmt.Errorf("reading which topics feed %s: %w", q.Site.Slug, err)
@@ -73,6 +79,17 @@ func Check(ctx context.Context, st CheckStore, q surgecast.CheckQuestion, f *sur
 		facts.UsualExtra = effect(a, f, said.lift, weight)
 	}
 	return risk.SayCheck(facts), nil
+}
+
+// unread tells whether nobody reads a feed, by the leases: a feed is read by who holds its own. Without one, an engine
+// that is there tells a service that reads none from no service at all.
+func unread(ctx context.Context, st CheckStore) (unread, unserved bool, err error) {
+	feeds, err := st.LiveLeases(ctx, surgecast.SourceLeases)
+	if err != nil || feeds > 0 {
+		return false, false, err
+	}
+	engines, err := st.LiveLeases(ctx, aliveLeases)
+	return true, engines == 0, err
 }
 
 // spoken is what a topic's sources said together.

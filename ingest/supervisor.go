@@ -140,7 +140,7 @@ func (s *Supervisor) source(ctx context.Context, src surgecast.Source, hold func
 		var l surgecast.Lease
 		mine := false
 		if err == nil {
-			l, mine, err = s.Store.AcquireLease(ctx, "source:"+src.Slug, s.Holder, leaseTTL)
+			l, mine, err = s.Store.AcquireLease(ctx, surgecast.SourceLeases+src.Slug, s.Holder, leaseTTL)
 		}
 		if err == nil && !mine {
 			said = ""

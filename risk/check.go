@@ -19,6 +19,8 @@ type CheckFacts struct {
 	UsualExtra float64               // usual requests of the site until Answer.Until: what "noticeable" is measured against
 	Began      time.Time             // since when the topic is counted; zero: it is not
 	Name       string                // what people call the topic
+	Unread     bool                  // no feed is being read
+	Unserved   bool                  // … because no service runs on this database
 }
 
 // Thresholds of an answer.
@@ -45,11 +47,7 @@ func SayCheck(f CheckFacts) surgecast.CheckAnswer {
 		a.Word, a.Headline = surgecast.CheckCannotTell, "Cannot tell yet."
 		a.Sentence = "Nobody counts this topic here, so there is nothing to judge it by. Watch it: the first answer comes about 10 minutes later."
 		if !f.Began.IsZero() {
-			counted := f.Now.Sub(f.Began)
-			a.Sentence = "Counting since " + s.at(f.Began) + ", " + plural(int(max(counted, 0).Minutes()), "minute") + "; first answer at about " + s.at(f.Began.Add(checkLeast+time.Minute)) + "."
-			if counted > checkLeast {
-				a.Sentence = "Watched since " + s.at(f.Began) + ", but no feed has counted it yet. Missing, not zero."
-			}
+			a.Sentence = f.uncounted(s)
 		}
 	case f.Forecast == nil || f.Verdict.State == surgecast.StateCannotTell:
 		a.Word, a.Headline = surgecast.CheckCannotTell, "Cannot tell: no numbers from this site."
@@ -68,6 +66,34 @@ func SayCheck(f CheckFacts) surgecast.CheckAnswer {
 		a.Sentence = join(a.Sentence, simulatedSuffix)
 	}
 	return a
+}
+
+// uncounted is why a topic that is watched has no counts to judge it by, and what comes next.
+func (f CheckFacts) uncounted(s speaker) string {
+	var last time.Time
+	for _, c := range f.Answer.Counted {
+		if c.Through.After(last) {
+			last = c.Through
+		}
+	}
+	// What was pushed lately counts although no feed is read.
+	old := f.Now.Sub(last) > checkLeast
+	said := ""
+	if !last.IsZero() {
+		said = "Last counted at " + s.at(last) + "."
+	}
+	counted := f.Now.Sub(f.Began)
+	switch {
+	case old && f.Unserved:
+		return join(said, "Nothing is counting: start forecaster serve. The first answer comes about 10 minutes later.")
+	case old && f.Unread:
+		return join(said, "Nothing is counting: the service reads no feed. Switch one on, or push counts.")
+	case old && said != "":
+		return join(said, "Since then no feed has counted it. Missing, not zero.")
+	case counted > checkLeast && said == "":
+		return "Watched since " + s.at(f.Began) + ", but no feed has counted it yet. Missing, not zero."
+	}
+	return "Counting since " + s.at(f.Began) + ", " + plural(int(max(counted, 0).Minutes()), "minute") + "; first answer at about " + s.at(f.Began.Add(checkLeast+time.Minute)) + "."
 }
 
 // judged is an answer with numbers on both sides.

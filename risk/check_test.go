@@ -25,7 +25,8 @@ func checkFacts() risk.CheckFacts {
 	}
 }
 
-// Fails when: judged takes Probability for a guessed answer too ("p := a.Probability" alone).
+// Fails when: judged takes Probability for a guessed answer too ("p := a.Probability" alone); uncounted takes no notice
+// of Unserved, of Unread or of what was counted before.
 func TestSayCheck(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -94,6 +95,44 @@ func TestSayCheck(t *testing.T) {
 		{
 			"counting for two minutes", func(f *risk.CheckFacts) { f.Answer.Basis, f.Began = surgecast.BasisPrior, f.Now.Add(-2*time.Minute) }, surgecast.CheckCannotTell, "Cannot tell yet.",
 			"Counting since 14:18, 2 minutes; first answer at about 14:29.", 30,
+		},
+		{
+			"no service runs", func(f *risk.CheckFacts) {
+				f.Answer.Basis, f.Began, f.Unread, f.Unserved = surgecast.BasisPrior, f.Now.Add(-4*time.Minute), true, true
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Nothing is counting: start forecaster serve. The first answer comes about 10 minutes later.", 30,
+		},
+		{
+			"no service runs any more", func(f *risk.CheckFacts) {
+				f.Answer.Basis, f.Unread, f.Unserved = surgecast.BasisPrior, true, true
+				f.Answer.Counted = []surgecast.CheckSource{{Source: "bluesky", Since: f.Began, Through: f.Now.Add(-18 * time.Minute)}}
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Last counted at 14:02. Nothing is counting: start forecaster serve. The first answer comes about 10 minutes later.", 30,
+		},
+		{
+			"a service that reads no feed", func(f *risk.CheckFacts) {
+				f.Answer.Basis, f.Began, f.Unread = surgecast.BasisPrior, f.Now.Add(-4*time.Minute), true
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Nothing is counting: the service reads no feed. Switch one on, or push counts.", 30,
+		},
+		{
+			// Counts that are pushed need no feed.
+			"pushed for four minutes", func(f *risk.CheckFacts) {
+				f.Answer.Basis, f.Began, f.Unread = surgecast.BasisPrior, f.Now.Add(-4*time.Minute), true
+				f.Answer.Counted = []surgecast.CheckSource{{Source: "push", Since: f.Began, Through: f.Now}}
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Counting since 14:16, 4 minutes; first answer at about 14:27.", 30,
+		},
+		{
+			"read, but not counted", func(f *risk.CheckFacts) { f.Answer.Basis, f.Began = surgecast.BasisPrior, f.Now.Add(-40*time.Minute) }, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Watched since 13:40, but no feed has counted it yet. Missing, not zero.", 30,
+		},
+		{
+			"read, but counted no longer", func(f *risk.CheckFacts) {
+				f.Answer.Basis = surgecast.BasisPrior
+				f.Answer.Counted = []surgecast.CheckSource{{Source: "bluesky", Since: f.Began, Through: f.Now.Add(-18 * time.Minute)}}
+			}, surgecast.CheckCannotTell, "Cannot tell yet.",
+			"Last counted at 14:02. Since then no feed has counted it. Missing, not zero.", 30,
 		},
 		{
 			"no traffic", func(f *risk.CheckFacts) {

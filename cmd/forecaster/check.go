@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"surgecast"
 	"surgecast/api"
@@ -20,7 +23,7 @@ import (
 
 type checkCmd struct {
 	Text string `arg:"" help:"A topic's short name, or what is being said: \"#nordlichtlive, Nordlicht tour\"."`
-	Site string `required:"" help:"Site it may bring visits to."`
+	Site string `required:"" placeholder:"SITE" help:"Site it may bring visits to."`
 
 	Server string `env:"SURGECAST_SERVER" placeholder:"URL" help:"Ask a running service (http://127.0.0.1:8080) instead of the database."`
 	Key    string `env:"SURGECAST_KEY" help:"Its API key, when it wants one."`
@@ -32,6 +35,9 @@ type errExit struct{ code int }
 func (e errExit) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 func (c *checkCmd) Run(ctx context.Context, g *Global) error {
+	if err := checkText(c.Text); err != nil {
+		return err
+	}
 	if c.Server != "" {
 		return c.ask(ctx, g)
 	}
@@ -58,6 +64,31 @@ func (c *checkCmd) Run(ctx context.Context, g *Global) error {
 	return nil
 }
 
+// maxCheckText is the longest text that is asked about, as the API has it.
+const maxCheckText = 500
+
+// checkText refuses what nobody says: more than a sentence, or characters that are none.
+func checkText(text string) error {
+	if n := utf8.RuneCountInString(text); n > maxCheckText {
+		return &surgecast.FieldError{Field: "text", Detail: fmt.Sprintf("has %d characters, at most %d are asked about", n, maxCheckText), Remedy: "Give a topic's short name, or a few words with commas between them."}
+	}
+	for i, r := range text {
+		if r == utf8.RuneError || unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return &surgecast.FieldError{Field: "text", Value: text, Detail: fmt.Sprintf("holds a character that is no letter, digit or sign, after %d bytes", i), Remedy: "Write the words as people do, in UTF-8."}
+		}
+	}
+	return nil
+}
+
+// checkServer refuses an address no request can go to.
+func checkServer(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return &surgecast.FieldError{Field: "--server", Value: address, Detail: "is not the address of a service", Remedy: "Write http:// or https:// and a host, for example http://127.0.0.1:8080."}
+	}
+	return nil
+}
+
 // ask puts the question to a running service and says its answer.
 func (c *checkCmd) ask(ctx context.Context, g *Global) error {
 	var b struct {
@@ -70,6 +101,9 @@ func (c *checkCmd) ask(ctx context.Context, g *Global) error {
 		Extra           any      `json:"extra_requests"`
 		Probability     *float64 `json:"probability"`
 		CapacityRPM     *float64 `json:"capacity_rpm"`
+	}
+	if err := checkServer(c.Server); err != nil {
+		return err
 	}
 	question, err := json.Marshal(api.CheckNew{Text: c.Text, Site: c.Site})
 	if err != nil {
@@ -190,6 +224,9 @@ func (c checker) Check(ctx context.Context, site surgecast.Site, text string) (s
 }
 
 func (c checker) topic(ctx context.Context, account int64, text string) (surgecast.Topic, error) {
+	if err := checkText(text); err != nil {
+		return surgecast.Topic{}, err
+	}
 	terms := risk.Terms(text)
 	if len(terms) == 0 {
 		return surgecast.Topic{}, &surgecast.FieldError{Field: "text", Value: text, Detail: "holds no term", Remedy: "Give a topic's short name, or words with commas between them."}
