@@ -73,7 +73,7 @@ func manyRows(header, good, wrong string, bad int) string {
 
 // Whatever is wrong with a file or an argument is named with its place and a remedy, and nothing is written.
 // Fails when: importMentionsCmd makes topics before it has looked for the site; csvfile skips bad rows;
-// FieldError loses its line.
+// FieldError loses its line; unknownSite offers to make a site without a name.
 func TestBadFilesAndArguments(t *testing.T) {
 	url := storetest.URL(t)
 	db := "--database-url=" + url
@@ -85,6 +85,7 @@ func TestBadFilesAndArguments(t *testing.T) {
 	badTraffic := write(t, "bad.csv", manyRows("minute,requests", "%s,5", "%s,seven", 500))
 	futureTraffic := write(t, "future.csv", "minute,requests\n2026-03-01T00:00:00Z,5\n2099-01-01T00:00:00Z,5\n")
 	twice := write(t, "twice.csv", "minute,requests\n2026-03-01T00:00:00Z,5\n2026-03-01T00:00:30Z,6\n")
+	hours := write(t, "hours.csv", "minute,requests\n2026-03-01T00:00:00Z,5\n2026-03-01T01:00:00Z,6\n2026-03-01T02:00:00Z,6\n")
 	goodTraffic := write(t, "good.csv", manyRows("minute,requests", "%s,5", "%s,6", 50))
 	badMentions := write(t, "badm.csv", manyRows("minute,topic,source,count", "%s,known,forum,5", "%s,known,forum,-5", 500))
 	futureMentions := write(t, "futurem.csv", "minute,topic,source,count\n2026-03-01T00:00:00Z,known,forum,5\n2099-01-01T00:00:00Z,known,forum,5\n")
@@ -113,7 +114,11 @@ func TestBadFilesAndArguments(t *testing.T) {
 		{2, []string{badTraffic, "line 500", "requests", "seven", "Write digits"}, []string{"import", "traffic", badTraffic, "--site", "shop"}},
 		{2, []string{"line 3", "minute", "2099", "future", "time zone"}, []string{"import", "traffic", futureTraffic, "--site", "shop"}},
 		{2, []string{"line 3", "line 2", "Keep one"}, []string{"import", "traffic", twice, "--site", "shop"}},
+		{2, []string{hours, "line 3", "1 hour", "counts a minute"}, []string{"import", "traffic", hours, "--site", "shop"}},
+		{2, []string{hours, "line 3", "1 hour", "counts a minute"}, []string{"replay", "--traffic", hours, "--site", good, listen}},
 		{2, []string{"nosuch", "no such site", "forecaster site list"}, []string{"import", "traffic", goodTraffic, "--site", "nosuch"}},
+		{2, []string{"is not a site's short name", "forecaster site add SLUG"}, []string{"import", "traffic", goodTraffic, "--site", ""}},
+		{2, []string{"is not a topic's short name", "forecaster topic add SLUG"}, []string{"topic", "link", "No Slug", "shop"}},
 		{2, []string{badMentions, "line 500", "count", "-5"}, []string{"import", "mentions", badMentions, "--create"}},
 		{2, []string{"line 3", "future"}, []string{"import", "mentions", futureMentions}},
 		{2, []string{"fresh", "not watched", "--create", "Nothing was imported"}, []string{"import", "mentions", goodMentions}},

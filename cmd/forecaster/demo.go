@@ -20,18 +20,23 @@ type demoCmd struct {
 	Once   bool    `help:"End after the story (five simulated hours) instead of playing on."`
 	Days   int     `default:"7" help:"Days of simulated history before the story."`
 	Seed   uint64  `default:"1" help:"Another seed makes another past and future."`
-	Hook   string  `name:"webhook" placeholder:"URL" help:"Also send webhooks to this address on this machine."`
+	Hook   string  `name:"webhook" placeholder:"URL" help:"Also send webhooks here (https, or an address on this machine)."`
 }
 
 // storyLength is how long the demo's story is: calm, surge, overload, recovery.
 const storyLength = 5 * time.Hour
 
 func (c *demoCmd) Run(ctx context.Context, g *Global) error {
-	if c.Speed <= 0 || c.Speed > 3600 {
+	if !(c.Speed > 0 && c.Speed <= 3600) { // also not NaN
 		return usage("--speed %g: use more than 0 and at most 3600", c.Speed)
 	}
 	if c.Days < 1 || c.Days > 60 {
 		return usage("--days %d: use 1 to 60", c.Days)
+	}
+	if c.Hook != "" {
+		if err := checkHookFlag(c.Hook); err != nil {
+			return err
+		}
 	}
 	if g.DatabaseURL != "" {
 		return usage("the demo makes its own database and will not write simulated sites into %s: unset SURGECAST_DATABASE_URL or --database-url", "the configured one")

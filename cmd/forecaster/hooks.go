@@ -68,6 +68,15 @@ func (h siteFileHook) check() error {
 	return nil
 }
 
+// checkHookFlag refuses an address of --webhook whose messages would go over the network in the open.
+func checkHookFlag(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && (u.Scheme != "http" || !onLoopback(u.Hostname())) {
+		return &surgecast.FieldError{Field: "--webhook", Detail: "is neither an https address nor one on this machine", Remedy: "Write https:// and a host, or http://127.0.0.1:PORT and a path."}
+	}
+	return nil
+}
+
 // shown is the address as the database shows it: of some formats who knows the rest may write there.
 func (h siteFileHook) shown() string {
 	address := h.URL

@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := k.Parse(args)
+	kctx, err := k.Parse(joined(args))
 	if exited >= 0 { // --help and friends
 		return exited
 	}

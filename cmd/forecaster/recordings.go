@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,11 +74,53 @@ func allDeliveries(ctx context.Context, db *database, f func(surgecast.Delivery)
 	return nil
 }
 
+// checkTarget refuses a file that could not be written, before the work whose result it is to hold. Only a file is
+// taken: what is written is put in the place of what stood there, and a device or a directory is not to go.
+func checkTarget(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	wrong := func(detail, remedy string) error {
+		return &surgecast.FieldError{Field: flag, Value: path, Detail: detail, Remedy: remedy}
+	}
+	dir := filepath.Dir(path)
+	switch info, err := os.Stat(path); {
+	case err == nil && info.IsDir():
+		return wrong("is a directory", "Name the file in it.")
+	case err == nil && !info.Mode().IsRegular():
+		return wrong("is no file", "Name a file.")
+	case strings.HasSuffix(path, string(filepath.Separator)):
+		return wrong("names a directory", "Name the file in it.")
+	}
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return wrong("cannot be written: there is no directory "+dir, "Make it first, or name another.")
+	case err != nil:
+		return wrong("cannot be written: "+cause(err).Error(), "Name another.")
+	case !info.IsDir():
+		return wrong("cannot be written: "+dir+" is not a directory", "Name another.")
+	}
+	f, err := os.CreateTemp(dir, ".surgecast-*") // what writing it takes
+	if err != nil {
+		return wrong("cannot be written in "+dir+": "+cause(err).Error(), "Name a directory this user may write in.")
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// cause is what is wrong with a file, without the name of a system call or of a file nobody asked for.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
 // writeFile writes a result whole or not at all.
 func writeFile(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".surgecast-*")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, cause(err))
 	}
 	err = write(f)
 	if cerr := f.Close(); err == nil {
@@ -90,7 +133,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, cause(err))
 	}
 	return nil
 }
@@ -118,15 +161,21 @@ type progressLine struct {
 
 func newProgress(g *Global, what string, total int) *progressLine {
 	p := &progressLine{g: g, what: what, total: total, began: time.Now(), said: time.Now()}
-	if f, ok := g.errOut.(*os.File); ok && isTerminal(f) {
+	if f, ok := g.errOut.(tty); ok && isTerminal(f) {
 		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
 	return p
 }
 
+// tty is what may be one: a file, also one that is watched for being read.
+type tty interface {
+	io.Writer
+	Fd() uintptr
+}
+
 // isTerminal tells a terminal from other devices: /dev/null is one that nobody sits at.
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+func isTerminal(f tty) bool { return term.IsTerminal(int(f.Fd())) }
 
 func (p *progressLine) add(n int) {
 	p.n += n

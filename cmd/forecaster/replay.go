@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -49,6 +51,9 @@ func (c *replayCmd) Run(ctx context.Context, g *Global) error {
 	if c.Events != "" && c.Traffic == "" {
 		return usage("--events needs --traffic: planned events are of a site")
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	l, err := listen(c.Listen, "listen")
 	if err != nil {
 		return err
@@ -66,6 +71,28 @@ func (c *replayCmd) Run(ctx context.Context, g *Global) error {
 		return err
 	}
 	return errors.Join(c.replay(ctx, g, db, rec, l), db.Close())
+}
+
+// check refuses what would only be found out at the end, or after hours of playing.
+func (c *replayCmd) check() error {
+	if !(c.Speed >= 0) || math.IsInf(c.Speed, 0) {
+		return usage("--speed %g: use 0 (as fast as it goes) or more, for example 60 for a minute every second", c.Speed)
+	}
+	for _, u := range c.Webhook {
+		if err := checkHookFlag(u); err != nil {
+			return err
+		}
+	}
+	if err := checkTarget("--json", c.JSON); err != nil {
+		return err
+	}
+	if err := checkTarget("--html", c.HTML); err != nil {
+		return err
+	}
+	if c.JSON != "" && filepath.Clean(c.JSON) == filepath.Clean(c.HTML) {
+		return usage("--json and --html are both %s: give each a file of its own", c.JSON)
+	}
+	return nil
 }
 
 // recording is what is played: minutes in order, and the site they belong to.
@@ -107,7 +134,7 @@ func (c *replayCmd) read(g *Global) (*recording, error) {
 			}
 		}
 		if len(r.traffic) == 0 {
-			return nil, &surgecast.FieldError{Field: c.Traffic, Detail: "holds no minute of the site file's window", Remedy: "Look at replay.warm_up_from."}
+			return nil, &surgecast.FieldError{Field: c.Traffic, Detail: fmt.Sprintf("holds no minute from %s on, where the replay of %s begins: it ends at %s", file.Replay.WarmUpFrom.Format(time.RFC3339), c.Site, rows[len(rows)-1].Minute.Format(time.RFC3339)), Remedy: "Change or remove replay.warm_up_from there."}
 		}
 	}
 	r.talk = &talkFile{}
@@ -151,9 +178,8 @@ func (c *replayCmd) read(g *Global) (*recording, error) {
 	if r.to.IsZero() || r.to.After(last) {
 		r.to = last
 	}
-	if !r.from.Before(r.to) {
-		return nil, usage("nothing to forecast: the recording runs from %s to %s, the window from %s to %s; look at --from, --to and the site file's replay section",
-			first.Format(time.RFC3339), last.Format(time.RFC3339), r.from.Format(time.RFC3339), r.to.Format(time.RFC3339))
+	if err := c.overlap(r, file.Replay, first, last); err != nil {
+		return nil, err
 	}
 	h := sha256.New()
 	for _, f := range []string{c.Traffic, c.Mentions, c.Events, c.Site} {
@@ -168,6 +194,39 @@ func (c *replayCmd) read(g *Global) (*recording, error) {
 	r.key = hex.EncodeToString(h.Sum(nil))
 	g.log.Info("recording read", "traffic_rows", len(r.traffic), "mention_rows", len(r.talk.rows), "from", r.from.Format(time.RFC3339), "to", r.to.Format(time.RFC3339))
 	return r, nil
+}
+
+// overlap refuses a window in which the recording holds nothing: a site file's window is that of its own recording, and
+// wins over the default also when another recording is played.
+func (c *replayCmd) overlap(r *recording, file siteFileReplay, first, last time.Time) error {
+	some := r.from.Before(r.to) && r.to.After(first)
+	if some && c.Traffic != "" {
+		some = slices.ContainsFunc(r.traffic, func(t surgecast.TrafficMinute) bool { return !t.Minute.Before(r.from) && t.Minute.Before(r.to) })
+	}
+	if some {
+		return nil
+	}
+	what, which := "recording", baseNames(c.Traffic, c.Mentions)
+	if c.Traffic != "" {
+		what, which = "traffic", c.Traffic
+		first, last = r.traffic[0].Minute, r.traffic[len(r.traffic)-1].Minute.Add(time.Minute)
+	}
+	to := r.to
+	if !c.To.IsZero() {
+		to = c.To
+	} else if !file.To.IsZero() {
+		to = file.To // not cut to the recording's end
+	}
+	e := &surgecast.FieldError{
+		Field: "--from and --to", Remedy: "Give --from and --to within the recording.",
+		Detail: fmt.Sprintf("nothing to forecast: the %s of %s runs from %s to %s, the window from %s to %s", what, which,
+			first.Format(time.RFC3339), last.Format(time.RFC3339), r.from.Format(time.RFC3339), to.Format(time.RFC3339)),
+	}
+	if c.From.IsZero() && !file.From.IsZero() || c.To.IsZero() && !file.To.IsZero() {
+		e.Field, e.Line = c.Site+", replay", file.line
+		e.Remedy = "Give --from and --to within the recording, or change or remove from and to in the site file's replay section."
+	}
+	return e
 }
 
 func hashFile(w io.Writer, path string) error {

@@ -59,6 +59,8 @@ type siteFileReplay struct {
 	WarmUpFrom time.Time `yaml:"warm_up_from"` // minutes before it are left out
 	From       time.Time `yaml:"from"`         // first minute that is forecast
 	To         time.Time `yaml:"to"`           // first minute no longer played
+
+	line int // of the file, where the section begins
 }
 
 // readSiteFile reads and checks a site file; unknown keys are mistakes, not comments.
@@ -79,6 +81,7 @@ func readSiteFile(path string) (siteFile, error) {
 		detail = notAKey.ReplaceAllString(strings.TrimPrefix(detail, "yaml: "), "$1 is not a key")
 		return f, &surgecast.FieldError{Field: path, Detail: detail, Remedy: "See examples/worldcup.yaml for every key."}
 	}
+	f.Replay.line = lineOf(raw, "replay")
 	if _, err := f.toSite(); err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)
 	}
@@ -98,6 +101,21 @@ func readSiteFile(path string) (siteFile, error) {
 		}
 	}
 	return f, nil
+}
+
+// lineOf is the line a key of the file's top level stands on, 0 if it does not.
+func lineOf(raw []byte, key string) int {
+	var doc yaml.Node
+	if yaml.Unmarshal(raw, &doc) != nil || len(doc.Content) == 0 {
+		return 0
+	}
+	top := doc.Content[0].Content
+	for i := 0; i+1 < len(top); i += 2 {
+		if top[i].Value == key {
+			return top[i].Line
+		}
+	}
+	return 0
 }
 
 // notAKey is how the decoder says that a key is unknown, in the words of this program's source.

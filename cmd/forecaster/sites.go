@@ -190,6 +190,9 @@ func (c *siteRemoveCmd) Run(ctx context.Context, g *Global) error {
 // unknownSite adds the remedy to a site that was not found.
 func unknownSite(slug string, err error) error {
 	if errors.Is(err, surgecast.ErrNotFound) {
+		if !surgecast.ValidSlug(slug) { // nor could one be made
+			return &surgecast.FieldError{Field: "site", Value: slug, Detail: "is not a site's short name", Remedy: "See `forecaster site list`, or make a site with `forecaster site add SLUG`."}
+		}
 		return &surgecast.FieldError{Field: "site", Value: slug, Detail: "no such site", Remedy: "See `forecaster site list`; make it with `forecaster site add " + slug + "`."}
 	}
 	return err

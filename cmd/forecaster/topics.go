@@ -176,6 +176,9 @@ func (c *topicRemoveCmd) Run(ctx context.Context, g *Global) error {
 // unknownTopic adds the remedy to a topic that was not found.
 func unknownTopic(slug string, err error) error {
 	if errors.Is(err, surgecast.ErrNotFound) {
+		if !surgecast.ValidSlug(slug) { // nor could one be made
+			return &surgecast.FieldError{Field: "topic", Value: slug, Detail: "is not a topic's short name", Remedy: "See `forecaster topic list`, or make a topic with `forecaster topic add SLUG`."}
+		}
 		return &surgecast.FieldError{Field: "topic", Value: slug, Detail: "no such topic", Remedy: "See `forecaster topic list`; make it with `forecaster topic add " + slug + "`."}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -250,7 +251,8 @@ func secret(what, dir, file, variable string) (string, error) {
 }
 
 func onLoopback(host string) bool {
-	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback() // a name such as 127.example.com is anybody's
 }
 
 // newTraffic makes what reads the sites' own traffic.
