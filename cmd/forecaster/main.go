@@ -67,7 +67,8 @@ type Global struct {
 }
 
 func main() {
-	os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
+	ctx, out, errOut := whileRead(untilSignal())
+	os.Exit(run(ctx, os.Args[1:], out, errOut))
 }
 
 // diskFull is PostgreSQL's code for it.
@@ -118,6 +119,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	kctx.Bind(&c.Global)
 	err = kctx.Run()
 	switch {
+	case errors.Is(context.Cause(ctx), errNobodyReads):
+		return exitNobodyReads
 	case err == nil:
 		return 0
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
