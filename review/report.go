@@ -156,12 +156,16 @@ func (r *Report) say() {
 	r.notes()
 }
 
-// talkSentence tells of a topic's tallest peak.
+// talkSentence tells of a topic's tallest peak. What stood less than 3 × above the usual is none, and nobody missed it.
 func (r *Report) talkSentence(k TalkResult) string {
 	p := k.Peaks[0]
-	s := fmt.Sprintf("%s peaked at %s with %s mentions", k.Name, r.clock(p.At), count(p.Mentions))
+	at, mentions := r.clock(p.At), count(p.Mentions)
+	if p.low() && !p.OpenedMinutes.Known() {
+		return fmt.Sprintf("%s had no peak of %d × the usual: at most %s mentions, at %s (×%s).", k.Name, talkHeight, mentions, at, about(float64(p.Usual)))
+	}
+	s := fmt.Sprintf("%s peaked at %s with %s mentions", k.Name, at, mentions)
 	if p.Usual.Known() {
-		s += fmt.Sprintf(", ×%s the usual", count(twoDigits(float64(p.Usual))))
+		s += fmt.Sprintf(", ×%s the usual", about(float64(p.Usual)))
 	}
 	switch {
 	case !p.OpenedMinutes.Known():
@@ -226,21 +230,35 @@ func (r *Report) compare(ours *RuleResult) string {
 	if !ours.Cost.Known() {
 		return left + "."
 	}
-	money := func(n Number) string { return count(twoDigits(float64(n))) + " " + r.Site.Currency }
+	money := func(n Number) string { return about(float64(n)) + " " + r.Site.Currency }
 	said := fmt.Sprintf("%s, about %s for units and lost requests", left, money(ours.Cost))
-	same := func(x *RuleResult) bool { return money(x.Cost) == money(ours.Cost) }
+	same := func(x, y *RuleResult) bool { return money(x.Cost) == money(y.Cost) }
 	as := r.rule(configured{}.name())
-	if as != nil && as.Cost.Known() && !same(as) {
+	apart := as != nil && as.Cost.Known() && !same(as, ours)
+	if apart {
 		said += "; as configured, about " + money(as.Cost)
 	}
-	switch best := r.cheapestRival(); {
-	case best == nil || best == as:
-	case same(best):
-		said += fmt.Sprintf("; with the cheapest simple rule (%s), about the same", best.Rule)
+	best := r.cheapestRival()
+	if best == nil || best == as {
+		return said + "."
+	}
+	var names []string
+	for i := range r.Rules {
+		if x := &r.Rules[i]; x.Rule != Ours && x.Cost.Known() && same(x, best) && !(apart && x == as) {
+			names = append(names, x.Rule)
+		}
+	}
+	which := "; with the cheapest simple rule (" + list(names) + ")"
+	if len(names) > 1 {
+		which = "; with the cheapest simple rules (" + list(names) + ")"
+	}
+	switch {
+	case same(best, ours):
+		said += which + ", about the same"
 	case best.Cost < ours.Cost:
-		said += fmt.Sprintf("; with the cheapest simple rule (%s) less, about %s", best.Rule, money(best.Cost))
+		said += which + " less, about " + money(best.Cost)
 	default:
-		said += fmt.Sprintf("; with the cheapest simple rule (%s), about %s", best.Rule, money(best.Cost))
+		said += which + ", about " + money(best.Cost)
 	}
 	return said + "."
 }

@@ -184,7 +184,7 @@ func (r *Report) capacity() section {
 	if r.Site.CostLostRequest > 0 && r.Site.CostIdleUnitHour > 0 {
 		// A unit idle for an hour could have served 60 · rpm_per_unit requests.
 		weight := r.Site.CostLostRequest / (r.Site.CostIdleUnitHour / (60 * r.Site.RPMPerUnit))
-		s.tail = append(s.tail, fmt.Sprintf("At the site's own costs a lost request weighs %s times the capacity for one kept idle.", count(twoDigits(weight))))
+		s.tail = append(s.tail, fmt.Sprintf("At the site's own costs a lost request weighs %s times the capacity for one kept idle.", about(weight)))
 	}
 	return s
 }
@@ -261,7 +261,7 @@ func (r *Report) talk() section {
 	s := section{
 		id:    "talk",
 		title: "Talk: the tallest peaks, and when we noticed",
-		lead:  []string{"The peaks are found without the detector: the tallest buckets at least 12 hours apart and 3 × usual, the median bucket. Minutes before the peak's bucket; below 0: after, within 2 hours."},
+		lead:  []string{"The peaks are found without the detector: the tallest buckets at least 12 hours apart and 3 × usual, the median bucket; where none is, the tallest. Minutes before the peak's bucket; below 0: after, within 2 hours."},
 	}
 	for _, k := range r.Talk {
 		name := k.Name

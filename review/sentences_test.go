@@ -36,6 +36,45 @@ func TestSentencesOfAnOverload(t *testing.T) {
 	}
 }
 
+// TestRulesThatCostTheSame: of rules that tie none is called the cheapest, and as configured is told once.
+// Fails when: compare names cheapestRival alone, or does not leave out what it has told.
+func TestRulesThatCostTheSame(t *testing.T) {
+	said := func(ours, reactive, lastDay, as Number) string {
+		r := Report{Site: SiteFacts{Currency: "EUR"}, Rules: []RuleResult{
+			{Rule: Ours, Cost: ours}, {Rule: "reactive", Cost: reactive}, {Rule: "last day", Cost: lastDay}, {Rule: configured{}.name(), Cost: as},
+		}}
+		return strings.TrimPrefix(r.compare(r.rule(Ours)), "With the units we asked for: 0 minutes over, about ")
+	}
+	for want, got := range map[string]string{
+		"1.4 EUR for units and lost requests; with the cheapest simple rules (reactive, last day and as configured), about the same.":                    said(1.44, 1.44, 1.44, 1.44),
+		"1.5 EUR for units and lost requests; as configured, about 1.4 EUR; with the cheapest simple rules (reactive and last day) less, about 1.4 EUR.": said(1.54, 1.44, 1.44, 1.44),
+		"1.4 EUR for units and lost requests; as configured, about 9 EUR; with the cheapest simple rule (last day), about 2.5 EUR.":                      said(1.44, 3, 2.5, 9),
+	} {
+		if got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// TestNoPeakIsNoneMissed: below 3 × the usual there was no surge to notice; one that was noticed is told.
+// Fails when: talkSentence does not ask low.
+func TestNoPeakIsNoneMissed(t *testing.T) {
+	r := Report{}
+	peak := func(usual, opened Number) string {
+		return r.talkSentence(TalkResult{Name: "shop", Peaks: []TalkPeak{{At: time.Date(2026, 9, 24, 12, 8, 0, 0, time.UTC), Mentions: 10, Usual: usual, OpenedMinutes: opened, AlertMinutes: unknown}}})
+	}
+	for want, got := range map[string]string{
+		"shop had no peak of 3 × the usual: at most 10 mentions, at 24 Sep 12:08 (×0.56).":          peak(.56, unknown),
+		"shop peaked at 24 Sep 12:08 with 10 mentions, ×3 the usual; we did not notice.":            peak(3, unknown),
+		"shop peaked at 24 Sep 12:08 with 10 mentions; we did not notice.":                          peak(unknown, unknown),
+		"shop peaked at 24 Sep 12:08 with 10 mentions, ×1.8 the usual; on watch 12 minutes before.": peak(1.78, 12),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // TestAlarmsInWords. Fails when: alarms is silent of a false one.
 func TestAlarmsInWords(t *testing.T) {
 	r := Report{Alarms: Alarms{Alerts: 4, Followed: 1, False: 1, Open: 1, During: 1}}

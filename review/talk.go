@@ -21,7 +21,7 @@ type Talk struct {
 }
 
 // TalkResult lays the surges of a topic beside its tallest peaks. The peaks are found without the detector:
-// the tallest buckets at least 12 hours apart and 3 × the median.
+// the tallest buckets at least 12 hours apart and 3 × the median; where none is, the tallest.
 type TalkResult struct {
 	Topic       string      `json:"topic"`
 	Name        string      `json:"name"`
@@ -51,6 +51,9 @@ type TalkPeak struct {
 	AlertMinutes  Number `json:"alert_minutes_before"`
 	SurgeID       string `json:"surge_id,omitempty"`
 }
+
+// low reports whether it is no peak by the rule the others keep: the tallest bucket of a stretch without any.
+func (p TalkPeak) low() bool { return p.Usual.Known() && p.Usual < talkHeight }
 
 // TalkSurge is one surge and the peak it had.
 type TalkSurge struct {

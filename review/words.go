@@ -41,6 +41,25 @@ func significant(x float64, digits int) float64 {
 	return math.Round(x/e) * e
 }
 
+// about writes a number as a sentence carries it: two digits, and no more after the point than those.
+func about(x float64) string {
+	x = twoDigits(x)
+	if a := math.Abs(x); a == 0 || !(a < 9.95) || a < 1e-6 {
+		return count(math.Round(x))
+	}
+	digits := 1 - int(math.Floor(math.Log10(math.Abs(x))+1e-9))
+	said := strings.TrimRight(strings.TrimRight(strconv.FormatFloat(x, 'f', digits, 64), "0"), ".")
+	return strings.Replace(said, "-", "−", 1)
+}
+
+// list is "a", "a and b", "a, b and c".
+func list(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
 // decimals writes a number with so many digits after the point, or a dash.
 func decimals(n Number, digits int) string {
 	if !n.Known() {

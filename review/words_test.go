@@ -42,3 +42,22 @@ func TestSpan(t *testing.T) {
 		t.Errorf("seconds(90) = %q", got)
 	}
 }
+
+// Fails when: about writes what twoDigits rounded with the digits of a table.
+func TestAbout(t *testing.T) {
+	for x, want := range map[float64]string{
+		1.78: "1.8", 1.44: "1.4", .56: "0.56", .0347: "0.035", 1.96: "2", 9.96: "10", 9.94: "9.9", 33.7: "34", 106.2: "110", 1683: "1,700", 0: "0", -1.44: "−1.4", 1: "1", .1: "0.1",
+	} {
+		if got := about(x); got != want {
+			t.Errorf("about(%v) = %q, want %q", x, got, want)
+		}
+	}
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{{nil, ""}, {[]string{"a"}, "a"}, {[]string{"a", "b"}, "a and b"}, {[]string{"a", "b", "c"}, "a, b and c"}} {
+		if got := list(c.names); got != c.want {
+			t.Errorf("list(%v) = %q", c.names, got)
+		}
+	}
+}
