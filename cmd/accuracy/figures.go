@@ -9,25 +9,59 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // A figure is kept under a name whose first part tells how to read it.
 var readings = []struct {
-	prefix string
-	what   string
-	worse  func(was, is float64) bool // by more than noise of rounding
+	prefix, what string
+	slack        float64 // no worse by so much: noise of rounding
+	relative     bool    // slack is a share of what it was
+	lost         func(was, is float64) float64
 }{
-	{"wql/", "WQL", func(was, is float64) bool { return is > 1.005*was }},
-	{"skill/", "breach skill", func(was, is float64) bool { return is < was-.005 }},
-	{"calibration/", "calibration error", func(was, is float64) bool { return is > was+.005 }},
-	{"coverage80/", "coverage of the 80 % interval", func(was, is float64) bool { return math.Abs(is-.8) > math.Abs(was-.8)+.005 }},
-	{"below95/", "share below q.95", func(was, is float64) bool { return math.Abs(is-.95) > math.Abs(was-.95)+.0025 }},
-	{"input/", "ratio with the extra input", func(was, is float64) bool { return is > 1.005*was }},
-	{"capacity/", "cost of capacity over the least", func(was, is float64) bool { return is > 1.005*was }},
-	{"young/", "WQL of young series over the best rule's", func(was, is float64) bool { return is > 1.01*was }},
-	{"alarm/", "events met 15 minutes ahead", func(was, is float64) bool { return is < was }},
+	{"wql/", "WQL", .005, true, rose},
+	{"skill/", "breach skill", .005, false, fell},
+	{"calibration/", "calibration error", .005, false, rose},
+	{"coverage80/", "coverage of the 80 % interval", .005, false, strayed(.8)},
+	{"below95/", "share below q.95", .0025, false, strayed(.95)},
+	{"input/", "ratio with the extra input", .005, true, rose},
+	{"capacity/", "cost of capacity over the least", .005, true, rose},
+	{"young/", "WQL of young series over the best rule's", .01, true, rose},
+	{"alarm/", "events met 15 minutes ahead", 0, false, fell},
+}
+
+func rose(was, is float64) float64 { return is - was }
+func fell(was, is float64) float64 { return was - is }
+
+// strayed is how much further from the right share a figure is than it was.
+func strayed(right float64) func(was, is float64) float64 {
+	return func(was, is float64) float64 { return math.Abs(is-right) - math.Abs(was-right) }
+}
+
+// slackWords says which figures are listed from how much on.
+func slackWords() string {
+	of := map[string][]string{}
+	var order []string
+	for _, r := range readings {
+		by := "any"
+		switch {
+		case r.relative:
+			by = fmt.Sprintf("more than %g %%", 100*r.slack)
+		case r.slack > 0:
+			by = fmt.Sprintf("more than %g", r.slack)
+		}
+		if of[by] == nil {
+			order = append(order, by)
+		}
+		of[by] = append(of[by], r.what)
+	}
+	var parts []string
+	for _, by := range order {
+		parts = append(parts, strings.Join(of[by], ", ")+" by "+by)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // figures are the numbers of the page, to be kept beside it.
@@ -84,7 +118,11 @@ func compare(was, is map[string]float64) (out []string) {
 			continue
 		}
 		for _, r := range readings {
-			if rest, ours := strings.CutPrefix(name, r.prefix); ours && r.worse(old, is[name]) {
+			slack := r.slack
+			if r.relative {
+				slack *= old
+			}
+			if rest, ours := strings.CutPrefix(name, r.prefix); ours && r.lost(old, is[name]) > slack {
 				out = append(out, fmt.Sprintf("%s, %s: %.4g, was %.4g", strings.ReplaceAll(rest, "/", ", "), r.what, is[name], old))
 			}
 		}
@@ -93,25 +131,44 @@ func compare(was, is map[string]float64) (out []string) {
 }
 
 type recorded struct {
+	Model   string             `json:"model"` // version of the model the figures are of
 	Figures map[string]float64 `json:"figures"`
 }
 
-// committed are the figures of the page last committed, and the commit; of the file itself where there is no
-// repository or the file is new.
-func committed(ctx context.Context, path string) (map[string]float64, string) {
-	var r recorded
-	//nolint:gosec // our own file in our own repository
-	if b, err := exec.CommandContext(ctx, "git", "show", "HEAD:./"+filepath.ToSlash(path)).Output(); err == nil && json.Unmarshal(b, &r) == nil {
-		return r.Figures, "the page last committed"
+// modelVersion is how the model's source names its version; records told none at first.
+var modelVersion = regexp.MustCompile(`(?m)^const Version = "([^"]+)"$`)
+
+// committed are the figures of the newest page committed that is of another version of the model, and what they are: beside
+// its own version a page would only be compared with itself.
+func committed(ctx context.Context, path, version string) (map[string]float64, string) {
+	git := func(args ...string) []byte {
+		b, err := exec.CommandContext(ctx, "git", args...).Output() //nolint:gosec // our own file in our own repository
+		if err != nil {
+			return nil // no repository, or no such file in it
+		}
+		return b
 	}
-	if b, err := os.ReadFile(path); err == nil && json.Unmarshal(b, &r) == nil {
-		return r.Figures, "the page as it stood"
+	path = filepath.ToSlash(path)
+	for line := range strings.Lines(string(git("log", "--format=%h %cs", "--", path))) {
+		commit, day, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var r recorded
+		if json.Unmarshal(git("show", commit+":./"+path), &r) != nil {
+			continue
+		}
+		if r.Model == "" {
+			if m := modelVersion.FindSubmatch(git("show", commit+":model/doc.go")); m != nil {
+				r.Model = string(m[1])
+			}
+		}
+		if r.Model != "" && r.Model != version {
+			return r.Figures, fmt.Sprintf("the page of model version %s (commit %s of %s)", r.Model, commit, day)
+		}
 	}
 	return nil, ""
 }
 
-func writeFigures(path string, f map[string]float64) error {
-	b, err := json.MarshalIndent(recorded{f}, "", "  ")
+func writeFigures(path, version string, f map[string]float64) error {
+	b, err := json.MarshalIndent(recorded{version, f}, "", "  ")
 	if err != nil {
 		return err
 	}

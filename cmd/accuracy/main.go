@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"surgecast/model"
 )
 
 func main() {
@@ -61,11 +63,11 @@ func run(ctx context.Context, j job, page, record string, only []string) error {
 	if err != nil {
 		return err
 	}
-	before, since := committed(ctx, record)
+	before, since := committed(ctx, record, model.Version)
 	p.worse = compare(before, p.figures())
 	p.since = since
 	if err := os.WriteFile(page, []byte(p.markdown()), 0o644); err != nil { //nolint:gosec // a page for everybody
 		return fmt.Errorf("writing the page: %w", err)
 	}
-	return writeFigures(record, p.figures())
+	return writeFigures(record, model.Version, p.figures())
 }

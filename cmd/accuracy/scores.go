@@ -228,6 +228,16 @@ func readBaselines(path string) (baselines, error) {
 	return out, nil
 }
 
+// singles is how many contestants are one rule or model, no mean of several.
+func (b baselines) singles() (n int) {
+	for name := range b.wql {
+		if single(name) {
+			n++
+		}
+	}
+	return n
+}
+
 // best is the contestant a set is hardest to beat with; keep tells who takes part.
 func best(t map[string]map[string][2]float64, set string, k int, lowest bool, keep func(name string) bool) (name string, v float64) {
 	v = math.NaN()
