@@ -209,6 +209,34 @@ func TestTheEndOfAClimb(t *testing.T) {
 	}
 }
 
+// The same of talk, a hundredth of it.
+//
+// Fails when: Topic.learn leaves out settle.
+func TestTheEndOfAClimbOfTalk(t *testing.T) {
+	worst := 0.
+	for seed := range uint64(5) {
+		topic, r := NewTopic(60), rand.New(rand.NewPCG(seed, 76))
+		level := func(m float64) float64 {
+			up := 1 / (1 + math.Exp(-(m-330)/40))
+			down := 1 / (1 + math.Exp((m-420)/20))
+			return 200 * (1 + m/600 + 4*up*down)
+		}
+		var f Forecast
+		for m := range 600 {
+			topic.Step(monday+int64(m)*60, Obs{Value: poisson(r, level(float64(m)))})
+			if m < 450 {
+				continue
+			}
+			topic.Forecast(&f)
+			worst = max(worst, f.Q[1][topicMedian]/level(float64(m+60)))
+		}
+	}
+	t.Logf("at most %.2f of what comes", worst)
+	if worst > 3.1 {
+		t.Errorf("an hour ahead %.2f of what comes is said after a climb", worst)
+	}
+}
+
 // A shop with half as many visits again at weekends, seen for two weeks from a Monday on: on the Sunday evening its next
 // Monday noon is no weekend. The level a series begins with, that of a night, is not the Monday's.
 //

@@ -13,7 +13,7 @@ import (
 //	S(t) = D(t) + W(t)       48 half-hours of the day, 7 days of the week; days: days of the week alone
 //	r    = z − S,            s_k the memories of r, b that of a day; of a young topic, of a quarter of its life
 //	ẑ_h  = S(t+h) + b + Σ_k β⁰_hk (s_k − b)          β⁰: priorWeights, fixed (per-topic ones buy 1 %)
-//	Q_p  = ẑ_h + σ_h q_hp                            one scale and one tracker a lead
+//	Q_p  = ẑ_h + m_h + σ_h q_hp                      one scale and one tracker a lead
 //
 // State is float32 but for the two numbers with the slowest gains. Times are UTC. The zero Topic is of no
 // use: NewTopic makes one. It is not safe for concurrent use, and may be copied.
@@ -37,6 +37,7 @@ type Topic struct {
 // topicLead is what a topic has learnt of one lead, and its forecasts that still wait for their truth.
 type topicLead struct {
 	scale float32
+	place float32
 	n     int32
 	q     [topicLevels]float32
 	ring  [topicSlots]topicSlot
@@ -344,14 +345,15 @@ func (t *Topic) learn(l *topicGridLead, m *topicLead, z float64) {
 	// Of a young topic the scale is the spread about the median followed so far: what its forecasts are off by, hour after
 	// hour, is place and no width (tracker.go).
 	err, was := z-float64(e.centre), float64(e.scale)
-	off := err - was*float64(m.q[topicMedian])*trackerYoung/(trackerYoung+float64(m.n))
+	off := err - (float64(m.place)+was*float64(m.q[topicMedian]))*trackerYoung/(trackerYoung+float64(m.n))
 	slow := float64(m.scale)
 	slow += (min(1.25*math.Abs(off), 4*slow) - slow) / min(float64(m.n)+6, l.memory)
 	m.scale = float32(max(slow, .005))
-	track(m.q[:], int(m.n), float32(err/was), TopicLevels[:], trackerGain*l.pace, false)
+	track(m.q[:], int(m.n), float32((err-float64(m.place))/was), TopicLevels[:], trackerGain*l.pace, false)
 	if m.n < math.MaxInt32 {
 		m.n++
 	}
+	m.place += float32(settle(m.q[:], int(m.n), topicMedian, float64(m.place), was))
 	e.scale = 0
 }
 
@@ -372,7 +374,7 @@ func (t *Topic) Forecast(f *Forecast) {
 	f.MaxQ = f.MaxQ[:0]
 	ceiling := t.ceiling()
 	for i := range g.leads {
-		centre, scale := t.centre(&g.leads[i]), float64(t.leads[i].scale)
+		centre, scale := t.centre(&g.leads[i])+float64(t.leads[i].place), float64(t.leads[i].scale)
 		top := 0.
 		for k, q := range t.leads[i].q {
 			top = max(top, centre+scale*float64(q))

@@ -14,9 +14,9 @@ import (
 // Floats are stored as they are held, bit by bit, so a restored topic goes on as if it had never stopped. The version
 // rises with the layout, and with what is learnt: a topic that learnt another way goes on from its stored counts.
 const (
-	topicVersion = 3 // 1: without the wave; 2: the errors of a young topic are spread, and its level is that of its whole life
+	topicVersion = 3 // 1: without the wave; 2: the errors of a young topic are spread, its level is that of its whole life, and what it is off by has no place
 	waveBytes    = 4 * 11
-	topicBytes   = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(8+4*topicLevels+8*topicSlots) + waveBytes + 4
+	topicBytes   = 1 + 4 + 8 + 8 + 8 + 4*4 + 4*(topicFine+topicCoarse+topicMemories) + topicLeads*(12+4*topicLevels+8*topicSlots) + waveBytes + 4
 )
 
 func (g *topicGrid) checksum() uint32 {
@@ -46,7 +46,7 @@ func (t *Topic) AppendBinary(b []byte) ([]byte, error) {
 	floats(t.s[:])
 	for i := range t.leads {
 		l := &t.leads[i]
-		floats([]float32{l.scale})
+		floats([]float32{l.scale, l.place})
 		b = le.AppendUint32(b, uint32(l.n))
 		floats(l.q[:])
 		for k := range l.ring {
@@ -99,7 +99,7 @@ func CutTopic(b []byte, stepSeconds int) (t Topic, rest []byte, err error) {
 	floats(t.s[:])
 	for i := range t.leads {
 		l := &t.leads[i]
-		l.scale = math.Float32frombits(next32())
+		l.scale, l.place = math.Float32frombits(next32()), math.Float32frombits(next32())
 		l.n = int32(next32())
 		floats(l.q[:])
 		for k := range l.ring {

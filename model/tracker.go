@@ -57,28 +57,29 @@ func (t *tracker) learn(e, sigma float64, levels []float64, floor float64, bound
 	t.n++
 	for i, p := range levels {
 		if p == .5 {
-			t.settle(t.q[i], sigma)
+			t.place += settle(t.q, t.n, i, t.place, sigma)
 		}
 	}
 }
 
-// settle moves what is too much of the median between q and place.
-func (t *tracker) settle(median, sigma float64) {
-	far := 1 + float64(t.n)/trackerGrown
-	move := median - bound(median, far)
+// settle takes what is too much of the median out of the quantiles q of n errors, or puts some back, and answers by how much
+// place changes for it.
+func settle[F float32 | float64](q []F, n, median int, place, sigma float64) float64 {
+	m := float64(q[median])
+	move := m - bound(m, 1+float64(n)/trackerGrown)
 	switch {
-	case t.place*median < 0:
-		move = math.Copysign(min(math.Abs(median), math.Abs(t.place)/sigma), median)
+	case place*m < 0:
+		move = math.Copysign(min(math.Abs(m), math.Abs(place)/sigma), m)
 	case move == 0:
-		move = -t.place / sigma / trackerBack
+		move = -place / sigma / trackerBack
 	}
 	if move == 0 {
-		return
+		return 0
 	}
-	t.place += sigma * move
-	for i := range t.q {
-		t.q[i] -= move
+	for i := range q {
+		q[i] -= F(move)
 	}
+	return sigma * move
 }
 
 // track is one step of the quantiles q of n errors so far; floor is the gain in the end.
