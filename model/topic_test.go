@@ -63,11 +63,9 @@ func TestRestoredTopicGoesOnUnchanged(t *testing.T) {
 	}
 }
 
-// Any byte that is changed, and a snapshot of another step, is refused.
-//
-// Fails when: CutTopic does not compare the checksum.
-func TestDamagedTopicIsRefused(t *testing.T) {
-	t.Parallel()
+// storedTopic is the snapshot of a topic of a hundred minutes.
+func storedTopic(t *testing.T) []byte {
+	t.Helper()
 	a := NewTopic(60)
 	for i := range 100 {
 		a.Step(int64(i)*60, Obs{Value: float64(i % 7)})
@@ -76,6 +74,15 @@ func TestDamagedTopicIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return blob
+}
+
+// Any byte that is changed, and a snapshot of another step, is refused.
+//
+// Fails when: CutTopic does not compare the checksum.
+func TestDamagedTopicIsRefused(t *testing.T) {
+	t.Parallel()
+	blob := storedTopic(t)
 	for i := range blob {
 		b := append([]byte(nil), blob...)
 		b[i] ^= 0x10
@@ -96,14 +103,7 @@ func TestDamagedTopicIsRefused(t *testing.T) {
 // Fails when: topicVersion is 2 again, or CutTopic does not look at it.
 func TestTopicOfAnOlderVersionIsRefused(t *testing.T) {
 	t.Parallel()
-	a := NewTopic(60)
-	for i := range 100 {
-		a.Step(int64(i)*60, Obs{Value: float64(i % 7)})
-	}
-	blob, err := a.AppendBinary(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	blob := storedTopic(t)
 	for version := range byte(3) {
 		for _, length := range []int{topicBytes - waveBytes, topicBytes} {
 			old := append([]byte(nil), blob[:length-4]...)
