@@ -13,24 +13,28 @@ import "math"
 //
 // δ forgets, and a share α keeps every expert alive. What expert j counts in a forecast is its vote
 //
-//	v_j = a_j ( (1 − κ) w_j / Σ a w + κ / Σ a ),   κ = 300/(300+n)
+//	v_j ∝ a_j w_j^(1−κ),   κ = 600/(600+n)
 //
-// With few steps behind us the weights are pulled to equal ones: below about a thousand steps those are hard to beat.
+// With few steps behind us the weights are pulled to equal ones: below about a thousand steps those are hard to beat. The
+// pull is of their logarithms (a prior of κ against what was learnt), so that an expert which is plainly wrong counts
+// little from the first weeks on: a mean with equal weights lets twelve experts keep a twelfth each, and a series that
+// repeats itself to the percent is said by those that never look at the day of the week.
 // And an expert sleeps, a_j = 0, as long as it has nothing of its own to say (Freund, Schapire, Singer & Warmuth 1997):
 // it would repeat another, and one opinion would have two votes. Unlike theirs ours goes on being charged its losses
 // while it sleeps: it wakes with the record of what it would have said.
 type mixture struct {
 	w, l, v, b []float64
+	log        []float64 // of w
 	logK       float64
 }
 
 const (
 	mixtureShare  = .01
-	mixturePeriod = 300
+	mixturePeriod = 600.
 )
 
 func newMixture(k int) mixture {
-	m := mixture{w: make([]float64, k), l: make([]float64, k), v: make([]float64, k), b: make([]float64, k), logK: math.Log(float64(k))}
+	m := mixture{w: make([]float64, k), l: make([]float64, k), v: make([]float64, k), b: make([]float64, k), log: make([]float64, k), logK: math.Log(float64(k))}
 	m.even()
 	return m
 }
@@ -40,22 +44,28 @@ func (m *mixture) even() {
 		m.w[j] = 1 / float64(len(m.w))
 		m.l[j], m.v[j], m.b[j] = 0, 0, 0
 	}
+	m.logs()
+}
+
+func (m *mixture) logs() {
+	for j, w := range m.w {
+		m.log[j] = math.Log(w)
+	}
 }
 
 // votes fills v, one for each expert, after n observed steps; awake is a_j in 0..1, nil: all are.
 func (m *mixture) votes(v, awake []float64, n int) {
-	kappa := mixturePeriod / float64(mixturePeriod+n)
-	learnt, all := 0., 0.
-	for j, w := range m.w {
-		v[j] = 1
+	trust := 1 - mixturePeriod/(mixturePeriod+float64(n))
+	all := 0.
+	for j, log := range m.log {
+		v[j] = math.Exp(trust * log)
 		if awake != nil {
-			v[j] = awake[j]
+			v[j] *= awake[j]
 		}
-		learnt += v[j] * w
 		all += v[j]
 	}
-	for j, w := range m.w {
-		v[j] *= (1-kappa)*w/learnt + kappa/all
+	for j := range m.log {
+		v[j] /= all
 	}
 }
 
@@ -91,10 +101,12 @@ func (m *mixture) learn(loss []float64, delta float64) {
 	for j := range m.w {
 		m.w[j] = (1-mixtureShare)*a[j]/sum + mixtureShare/float64(k)
 	}
+	m.logs()
 }
 
 func (m *mixture) snapshot(c *codec) {
 	c.nums(m.w)
+	m.logs()
 	c.nums(m.l)
 	c.nums(m.v)
 	c.nums(m.b)

@@ -77,6 +77,20 @@ func TestMixtureFollowsAChange(t *testing.T) {
 	}
 }
 
+// A hundred steps behind it, an expert that lost ten times as much as the rest counts a third of what it would among equals.
+//
+// Fails when: votes pull to equal ones by their mean.
+func TestWhoIsPlainlyWrongCountsLittle(t *testing.T) {
+	m := newMixture(4)
+	for range 100 {
+		m.learn([]float64{-.1, -.1, -.1, 1}, 1)
+	}
+	v := make([]float64, 4)
+	if m.votes(v, nil, 400); v[3] > .09 {
+		t.Errorf("the votes are %.3f", v)
+	}
+}
+
 // An expert that sleeps has no vote, the others share its; and with no step behind it the mixture is even.
 //
 // Fails when: votes leaves awake out.
